@@ -1,0 +1,223 @@
+/**
+ * A network device, Linux's net_device: one shape for every kind, so that the calls on the hot path meet few types. What a kind does on
+ * transmission is its driver's; what becomes of received frames is decided by whoever has enslaved the device (a bridge
+ * port) or else by the namespace's protocols.
+ */
+import type { Receiver } from "../sim/simulation.ts";
+import type { Ipv4Address, MacAddress, Prefix } from "../wire/address.ts";
+import type { FrameId, FrameStore, Place } from "./frame-store.ts";
+
+export type DeviceKind = "loopback" | "veth" | "nic" | "bridge" | "vxlan" | "vlan" | "dummy";
+
+/** How a kind of device sends. `transmit` takes over the caller's hold of `frame`, an Ethernet frame. */
+export interface Driver {
+  transmit(frame: FrameId): void;
+}
+
+/** Who takes a device's received frames in place of its namespace: a bridge port. Takes over the hold. */
+export interface IngressHandler {
+  receive(frame: FrameId): void;
+}
+
+/** The protocols of a namespace. Takes over the hold; the frame starts at its Ethernet header. */
+export interface ProtocolStack {
+  receive(device: NetDevice, frame: FrameId): void;
+}
+
+/** A queueing discipline. `enqueue` takes over the hold and calls `device.sendNow` in its own time. */
+export interface Qdisc {
+  /** `pfifo_fast`, `tbf`, `netem`, … as `tc` names it. */
+  readonly kind: string;
+  enqueue(frame: FrameId): void;
+}
+
+/** A capture point on a device; sees frames as a packet socket does: sent ones behind the qdisc, received ones before anybody takes them. */
+export interface Tap {
+  frame(frame: FrameId, direction: "in" | "out"): void;
+}
+
+/** What a device tells those who asked: carrier or administrative state, MAC address or MTU changed, or it is going away. */
+export type DeviceChange = "up" | "down" | "carrier" | "address" | "mtu" | "removed" | "ipv4";
+export interface DeviceListener {
+  deviceChanged(device: NetDevice, change: DeviceChange): void;
+}
+
+/** An IPv4 address of a device, as `ip address` shows it. */
+export interface DeviceAddress extends Prefix {
+  readonly broadcast: Ipv4Address | undefined;
+  readonly secondary: boolean;
+  readonly scope: "global" | "link" | "host";
+  /** Point-to-point peer; the address itself when there is none. */
+  readonly peer: Ipv4Address;
+}
+
+export interface DeviceCounters {
+  rxPackets: number;
+  rxBytes: number;
+  rxDropped: number;
+  txPackets: number;
+  txBytes: number;
+  txDropped: number;
+}
+
+export class NetDevice implements Receiver, Place {
+  /** Numbered from 1 (lo) in its namespace. */
+  readonly index: number;
+  readonly kind: DeviceKind;
+  readonly frames: FrameStore;
+  name: string;
+  mtu: number;
+  driver: Driver;
+  /** The namespace's protocols; who moves a device to another namespace sets it. */
+  stack: ProtocolStack;
+  /** Name of the namespace, for `place`. */
+  namespaceName: string;
+
+  /** Bridge port that takes received frames, else undefined. */
+  ingress: IngressHandler | undefined = undefined;
+  /** Name of the bridge that the device is a port of. */
+  master: NetDevice | undefined = undefined;
+  qdisc: Qdisc | undefined = undefined;
+  tap: Tap | undefined = undefined;
+  readonly addresses: DeviceAddress[] = [];
+  readonly listeners: DeviceListener[] = [];
+  readonly counters: DeviceCounters = {
+    rxPackets: 0,
+    rxBytes: 0,
+    rxDropped: 0,
+    txPackets: 0,
+    txBytes: 0,
+    txDropped: 0,
+  };
+  noArp = false;
+  multicast = true;
+
+  /** The MAC address, and its halves as frames carry them: 16 high bits, 32 low bits (signed). */
+  #address: MacAddress;
+  addressHigh = 0;
+  addressLow = 0;
+  #up = false;
+  #carrier = true;
+
+  constructor(options: {
+    index: number;
+    name: string;
+    kind: DeviceKind;
+    address: MacAddress;
+    mtu: number;
+    frames: FrameStore;
+    driver: Driver;
+    stack: ProtocolStack;
+    namespaceName: string;
+  }) {
+    this.index = options.index;
+    this.name = options.name;
+    this.kind = options.kind;
+    this.mtu = options.mtu;
+    this.frames = options.frames;
+    this.driver = options.driver;
+    this.stack = options.stack;
+    this.namespaceName = options.namespaceName;
+    this.#address = options.address;
+    this.#splitAddress();
+  }
+
+  get place(): string {
+    return `${this.namespaceName}/${this.name}`;
+  }
+
+  get address(): MacAddress {
+    return this.#address;
+  }
+
+  set address(address: MacAddress) {
+    if (address === this.#address) return;
+    this.#address = address;
+    this.#splitAddress();
+    this.#tell("address");
+  }
+
+  /** Administratively up (IFF_UP). */
+  get up(): boolean {
+    return this.#up;
+  }
+
+  /** The medium is there (IFF_LOWER_UP). */
+  get carrier(): boolean {
+    return this.#carrier;
+  }
+
+  /** Up and with carrier: frames may pass. */
+  get running(): boolean {
+    return this.#up && this.#carrier;
+  }
+
+  setUp(up: boolean): void {
+    if (up === this.#up) return;
+    this.#up = up;
+    this.#tell(up ? "up" : "down");
+  }
+
+  setCarrier(carrier: boolean): void {
+    if (carrier === this.#carrier) return;
+    this.#carrier = carrier;
+    this.#tell("carrier");
+  }
+
+  setMtu(mtu: number): void {
+    if (mtu === this.mtu) return;
+    this.mtu = mtu;
+    this.#tell("mtu");
+  }
+
+  /** Tells the listeners that the addresses changed, or that the device goes away. */
+  announce(change: "ipv4" | "removed"): void {
+    this.#tell(change);
+  }
+
+  /** Sends an Ethernet frame: dev_queue_xmit. Takes over the hold. */
+  transmit(frame: FrameId): void {
+    if (!this.#up) {
+      this.counters.txDropped++;
+      this.frames.drop(frame, "device-down", this);
+    } else if (this.qdisc === undefined) {
+      this.sendNow(frame);
+    } else {
+      this.qdisc.enqueue(frame);
+    }
+  }
+
+  /** Sends without queueing: what a qdisc calls when a frame's time has come. */
+  sendNow(frame: FrameId): void {
+    const counters = this.counters;
+    counters.txPackets++;
+    counters.txBytes += this.frames.length(frame);
+    if (this.tap !== undefined) this.tap.frame(frame, "out");
+    this.driver.transmit(frame);
+  }
+
+  /** A frame arrives: netif_receive_skb. Takes over the hold. Called by the main loop when a link delivers. */
+  receive(value: number): void {
+    const frame = value as FrameId;
+    if (!this.#up) {
+      this.counters.rxDropped++;
+      this.frames.drop(frame, "device-down", this);
+      return;
+    }
+    const counters = this.counters;
+    counters.rxPackets++;
+    counters.rxBytes += this.frames.length(frame);
+    if (this.tap !== undefined) this.tap.frame(frame, "in");
+    if (this.ingress !== undefined) this.ingress.receive(frame);
+    else this.stack.receive(this, frame);
+  }
+
+  #splitAddress(): void {
+    this.addressHigh = Math.floor(this.#address / 0x1_0000_0000);
+    this.addressLow = (this.#address % 0x1_0000_0000) | 0;
+  }
+
+  #tell(change: DeviceChange): void {
+    for (const listener of [...this.listeners]) listener.deviceChanged(this, change);
+  }
+}

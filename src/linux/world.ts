@@ -1,0 +1,85 @@
+/** All the hosts of a run and what they share: the clock, the frames, the root of chance, and the links between namespaces. */
+import { assert } from "../sim/assert.ts";
+import { Random } from "../sim/random.ts";
+import { Simulation } from "../sim/simulation.ts";
+import { MICROSECOND, type Nanoseconds } from "../sim/time.ts";
+import type { MacAddress } from "../wire/address.ts";
+import { FrameStore } from "./frame-store.ts";
+import { NetworkNamespace } from "./namespace.ts";
+import type { NetDevice } from "./net-device.ts";
+import { WireEnd } from "./wire-end.ts";
+
+export interface WorldSettings {
+  readonly seed: string | number;
+  /** Time to cross a veth pair or the loopback, so that captures of several interfaces have one readable order; default 1 us, may be 0. */
+  readonly crossingNs?: Nanoseconds;
+}
+
+/** One end of a link to be made. */
+export interface LinkEnd {
+  readonly namespace: NetworkNamespace;
+  readonly name: string;
+  readonly address?: MacAddress | undefined;
+  readonly mtu?: number;
+}
+
+export class World {
+  readonly simulation: Simulation;
+  readonly frames: FrameStore;
+  readonly random: Random;
+  readonly crossingNs: Nanoseconds;
+  readonly #namespaces = new Map<string, NetworkNamespace>();
+
+  constructor(settings: WorldSettings) {
+    this.random = new Random(settings.seed);
+    this.simulation = new Simulation(this.random);
+    this.frames = new FrameStore(this.simulation);
+    this.crossingNs = settings.crossingNs ?? MICROSECOND;
+  }
+
+  get namespaces(): ReadonlyMap<string, NetworkNamespace> {
+    return this.#namespaces;
+  }
+
+  /** A namespace with its loopback device. The name is free. */
+  createNamespace(name: string): NetworkNamespace {
+    assert(!this.#namespaces.has(name), `a second namespace ${name}`);
+    const namespace = new NetworkNamespace(name, this.simulation, this.frames, this.random.fork(`namespace ${name}`));
+    this.#namespaces.set(name, namespace);
+    return namespace;
+  }
+
+  /** A veth pair, or a cable between two nics: both ends are made, connected, down. */
+  createLink(
+    kind: "veth" | "nic",
+    a: LinkEnd,
+    b: LinkEnd,
+  ): { a: NetDevice; b: NetDevice; aToB: WireEnd; bToA: WireEnd } {
+    const aToB = new WireEnd(this.simulation, this.frames, this.crossingNs);
+    const bToA = new WireEnd(this.simulation, this.frames, this.crossingNs);
+    const deviceA = a.namespace.addDevice({
+      name: a.name,
+      kind,
+      address: a.address ?? this.#drawMac(a),
+      mtu: a.mtu ?? 1500,
+      driver: aToB,
+    });
+    const deviceB = b.namespace.addDevice({
+      name: b.name,
+      kind,
+      address: b.address ?? this.#drawMac(b),
+      mtu: b.mtu ?? 1500,
+      driver: bToA,
+    });
+    aToB.connect(deviceA, deviceB, this.simulation.register(deviceB));
+    bToA.connect(deviceB, deviceA, this.simulation.register(deviceA));
+    return { a: deviceA, b: deviceB, aToB, bToA };
+  }
+
+  /** A random, locally administered address, as the kernel gives a new device (eth_random_addr). */
+  #drawMac(end: LinkEnd): MacAddress {
+    const random = end.namespace.random.fork(`address of ${end.name}`);
+    const high = ((random.below(0x100) & 0xfc) | 0x02) * 0x100_0000_0000;
+    return (high + random.below(0x100) * 0x1_0000_0000 + random.u32()) as MacAddress;
+  }
+}

@@ -1,0 +1,90 @@
+/** The main loop: one clock, one queue, receivers by number. */
+import { assert } from "./assert.ts";
+import { EventQueue } from "./event-queue.ts";
+import type { Random } from "./random.ts";
+import type { Nanoseconds } from "./time.ts";
+
+/** Whoever events are for. `value` is what was scheduled: a frame's id, a timer's number. */
+export interface Receiver {
+  receive(value: number): void;
+}
+
+/** A receiver's number, given by `Clock.register`. */
+export type ReceiverId = number;
+
+/** Time as those who live in it see it. */
+export interface Clock {
+  readonly nowNs: Nanoseconds;
+  register(receiver: Receiver): ReceiverId;
+  /** Gives `value` to `receiver` after `delayNs` >= 0; equal times keep the order of the calls. */
+  schedule(delayNs: Nanoseconds, receiver: ReceiverId, value: number): void;
+}
+
+export class Simulation implements Clock {
+  /** The root of every random stream of the run. */
+  readonly random: Random;
+  readonly #queue = new EventQueue();
+  readonly #receivers: Receiver[] = [];
+  #nowNs: Nanoseconds = 0;
+  #stopped = false;
+  #betweenEvents: (() => void) | undefined;
+
+  constructor(random: Random) {
+    this.random = random;
+  }
+
+  get nowNs(): Nanoseconds {
+    return this.#nowNs;
+  }
+
+  /** How many events have been handled since the start. */
+  get events(): number {
+    return this.#queue.taken;
+  }
+
+  get pendingEvents(): number {
+    return this.#queue.pending;
+  }
+
+  register(receiver: Receiver): ReceiverId {
+    return this.#receivers.push(receiver) - 1;
+  }
+
+  schedule(delayNs: Nanoseconds, receiver: ReceiverId, value: number): void {
+    assert(delayNs >= 0, "an event before now");
+    this.#queue.push(this.#nowNs + delayNs, receiver, value);
+  }
+
+  /** Runs `work` once, after the event in hand: for work that no handler may meet half-way. */
+  betweenEvents(work: () => void): void {
+    this.#betweenEvents = work;
+  }
+
+  /** Ends `run` after the event in hand; time stays where it is. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /**
+   * Runs what is due at or before `endNs`: by time, then in the order of scheduling. Afterwards it is `endNs`, unless
+   * `stop` was called or `until` came true (asked after every event); then it returns true.
+   */
+  run(endNs: Nanoseconds, until?: () => boolean): boolean {
+    const queue = this.#queue;
+    const receivers = this.#receivers;
+    this.#stopped = false;
+    while (queue.next(endNs)) {
+      assert(queue.atNs >= this.#nowNs, "time runs backwards");
+      this.#nowNs = queue.atNs;
+      receivers[queue.receiver]!.receive(queue.value);
+      if (this.#betweenEvents !== undefined) {
+        const work = this.#betweenEvents;
+        this.#betweenEvents = undefined;
+        work();
+      }
+      if (this.#stopped || (until !== undefined && until())) return true;
+    }
+    if (endNs > this.#nowNs) this.#nowNs = endNs;
+    return false;
+  }
+}
