@@ -1,0 +1,348 @@
+/**
+ * Shapes: what a part of a scenario file may be. One description gives both the reader, which turns YAML nodes into values and
+ * collects every problem with its place, and the JSON Schema that editors use.
+ */
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, YAMLMap } from "yaml";
+import { nearest, type Problem } from "./problem.ts";
+
+export type JsonSchema = Readonly<Record<string, unknown>>;
+
+/** Where reading stands: the document, its lines, and the problems found so far. */
+export interface Reading {
+  readonly document: Document;
+  /** Absent when the document was made from an object. */
+  readonly lines: LineCounter | undefined;
+  readonly problems: Problem[];
+  /** How many more values may be read, aliases followed: an alias bomb ends here. */
+  readonly budget: { left: number };
+}
+
+/** `undefined` from `read` means that a problem was noted. */
+export interface Shape<T> {
+  /** In words, for "expected …". */
+  readonly words: string;
+  read(node: Node | undefined, reading: Reading, path: string): T | undefined;
+  readonly schema: JsonSchema;
+}
+
+/** A key of an object shape: its shape, whether it must be there, and what it is for (the schema's description). */
+export interface Field<T> {
+  readonly shape: Shape<T>;
+  readonly required: boolean;
+  readonly about: string;
+}
+
+export function required<T>(shape: Shape<T>, about: string): Field<T> & { readonly required: true } {
+  return { shape, required: true, about };
+}
+export function optional<T>(shape: Shape<T>, about: string): Field<T> & { readonly required: false } {
+  return { shape, required: false, about };
+}
+
+type Fields = Readonly<Record<string, Field<unknown>>>;
+type Values<F extends Fields> = {
+  readonly [K in keyof F as F[K]["required"] extends true ? K : never]: F[K] extends Field<infer T> ? T : never;
+} & {
+  readonly [K in keyof F as F[K]["required"] extends true ? never : K]?: F[K] extends Field<infer T> ? T : never;
+};
+
+/** Notes a problem at `node`. */
+export function note(
+  reading: Reading,
+  node: Node | undefined,
+  path: string,
+  found: string,
+  expected: string,
+  hint?: string,
+): undefined {
+  const range = node?.range;
+  if (reading.lines === undefined || range === undefined || range === null) {
+    reading.problems.push({ line: 0, column: 0, length: 0, path, found, expected, hint });
+    return undefined;
+  }
+  const { line, col } = reading.lines.linePos(range[0]);
+  reading.problems.push({ line, column: col, length: Math.max(1, range[1] - range[0]), path, found, expected, hint });
+  return undefined;
+}
+
+/** What a node is, in words: `the number 5`, `a list`. */
+export function describeNode(node: Node | undefined): string {
+  if (node === undefined) return "nothing";
+  if (isMap(node)) return "a mapping";
+  if (isSeq(node)) return "a list";
+  if (isScalar(node)) {
+    const value = node.value;
+    if (value === null) return "nothing";
+    if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+    return `the ${typeof value} ${String(value)}`;
+  }
+  return "something else";
+}
+
+function resolved(node: Node | undefined, reading: Reading): Node | undefined {
+  const spent = --reading.budget.left;
+  if (spent === 0) note(reading, node, "", "more values than any scenario has (aliases followed)", "a scenario");
+  if (spent <= 0) return undefined;
+  return isAlias(node) ? node.resolve(reading.document) : node;
+}
+
+/** The node that `path` (`steps[2].at`) names, or the nearest one above it: for problems that show only when the whole is read. */
+export function nodeAt(reading: Reading, path: string): Node | undefined {
+  let node = resolved((reading.document.contents as Node | null) ?? undefined, reading);
+  for (const key of path.match(/[^.[\]]+/g) ?? []) {
+    let next: Node | undefined;
+    if (isMap(node)) next = entriesOf(node, reading).find((entry) => entry.key === key)?.value;
+    else if (isSeq(node)) next = node.items[Number(key)] as Node | undefined;
+    if (next === undefined) return node;
+    node = resolved(next, reading);
+  }
+  return node;
+}
+
+interface Entry {
+  readonly key: string;
+  readonly keyNode: Node;
+  readonly value: Node | undefined;
+}
+
+/** A mapping's entries, `<<` merged in (YAML 1.1 merge keys: keys of the mapping itself win). */
+function entriesOf(map: YAMLMap, reading: Reading): Entry[] {
+  const own: Entry[] = [];
+  const merged: Entry[] = [];
+  for (const pair of map.items) {
+    const keyNode = pair.key as Node;
+    const key = isScalar(keyNode) ? String(keyNode.value) : "";
+    const value = (pair.value as Node | null) ?? undefined;
+    if (key !== "<<") {
+      own.push({ key, keyNode, value });
+      continue;
+    }
+    const target = resolved(value, reading);
+    for (const source of isSeq(target) ? target.items : [target]) {
+      const mapping = resolved(source as Node | undefined, reading);
+      if (isMap(mapping)) merged.push(...entriesOf(mapping, reading));
+    }
+  }
+  for (const entry of merged) if (!own.some(({ key }) => key === entry.key)) own.push(entry);
+  return own;
+}
+
+/** Text that `pattern` allows. */
+export function text(words = "a text", pattern?: RegExp): Shape<string> {
+  return {
+    words,
+    schema: pattern === undefined ? { type: "string" } : { type: "string", pattern: pattern.source },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (isScalar(at) && typeof at.value === "string" && (pattern === undefined || pattern.test(at.value)))
+        return at.value;
+      return note(reading, at ?? node, path, describeNode(at), words);
+    },
+  };
+}
+
+/** Text or number that `parse` turns into a value; `undefined` from `parse` refuses it. */
+export function parsed<T>(words: string, parse: (text: string) => T | undefined, schema: JsonSchema): Shape<T> {
+  return {
+    words,
+    schema,
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (isScalar(at) && (typeof at.value === "string" || typeof at.value === "number")) {
+        // The source says what was typed: 1.10 is no number to us before `parse` has seen it.
+        const value = parse(at.source ?? String(at.value));
+        if (value !== undefined) return value;
+      }
+      return note(reading, at ?? node, path, describeNode(at), words);
+    },
+  };
+}
+
+export function integer(low: number, high: number): Shape<number> {
+  const words = `an integer from ${low} to ${high}`;
+  return {
+    words,
+    schema: { type: "integer", minimum: low, maximum: high },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (
+        isScalar(at) &&
+        typeof at.value === "number" &&
+        Number.isInteger(at.value) &&
+        at.value >= low &&
+        at.value <= high
+      )
+        return at.value;
+      return note(reading, at ?? node, path, describeNode(at), words);
+    },
+  };
+}
+
+export const boolean: Shape<boolean> = {
+  words: "true or false",
+  schema: { type: "boolean" },
+  read(node, reading, path) {
+    const at = resolved(node, reading);
+    if (isScalar(at) && typeof at.value === "boolean") return at.value;
+    return note(reading, at ?? node, path, describeNode(at), "true or false");
+  },
+};
+
+/** One of some words. */
+export function oneOf<const T extends string>(...choices: readonly T[]): Shape<T> {
+  const words = choices.length === 1 ? `"${choices[0]}"` : `one of ${choices.join(", ")}`;
+  return {
+    words,
+    schema: { enum: choices },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      const value = isScalar(at) ? at.value : undefined;
+      const choice = choices.find((one) => one === value);
+      if (choice !== undefined) return choice;
+      const near = typeof value === "string" ? nearest(value, choices) : undefined;
+      return note(reading, at ?? node, path, describeNode(at), words, near && `did you mean "${near}"?`);
+    },
+  };
+}
+
+export function list<T>(item: Shape<T>, words = `a list, each ${item.words}`, atLeast = 0): Shape<readonly T[]> {
+  return {
+    words,
+    schema: { type: "array", items: item.schema, ...(atLeast > 0 ? { minItems: atLeast } : {}) },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (!isSeq(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      if (at.items.length < atLeast) return note(reading, at, path, `${at.items.length} items`, `at least ${atLeast}`);
+      const values = at.items.map((one, index) => item.read(one as Node, reading, `${path}[${index}]`));
+      return values.includes(undefined) ? undefined : (values as T[]);
+    },
+  };
+}
+
+/** A mapping from names of the user's choice. A value that is left out (`c1:`) is read as an empty mapping. */
+export function mapOf<T>(value: Shape<T>, keyWords: string, keyPattern: RegExp): Shape<ReadonlyMap<string, T>> {
+  const words = `a mapping from ${keyWords} to ${value.words}`;
+  return {
+    words,
+    schema: {
+      type: "object",
+      propertyNames: { pattern: keyPattern.source },
+      additionalProperties: { anyOf: [value.schema, { type: "null" }] },
+    },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      const values = new Map<string, T>();
+      let whole = true;
+      for (const entry of entriesOf(at, reading)) {
+        if (entry.key.startsWith("x-")) continue;
+        const below = path === "" ? entry.key : `${path}.${entry.key}`;
+        if (!keyPattern.test(entry.key)) {
+          note(reading, entry.keyNode, below, JSON.stringify(entry.key), keyWords);
+          whole = false;
+          continue;
+        }
+        const empty = entry.value === undefined || (isScalar(entry.value) && entry.value.value === null);
+        const read = value.read(empty ? emptyMapping(entry.keyNode) : entry.value, reading, below);
+        if (read === undefined) whole = false;
+        else values.set(entry.key, read);
+      }
+      return whole ? values : undefined;
+    },
+  };
+}
+
+/** The keys of a mapping as written; none when it is no mapping. */
+export function keysOf(node: Node | undefined): readonly string[] {
+  return isMap(node) ? node.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : "")) : [];
+}
+
+function emptyMapping(where: Node): YAMLMap {
+  const map = new YAMLMap();
+  map.range = where.range ?? null;
+  return map;
+}
+
+/** A mapping with known keys; unknown ones are refused, but for those that begin with `x-`. */
+export function object<F extends Fields>(words: string, fields: F): Shape<Values<F>> {
+  const names = Object.keys(fields);
+  const needed = names.filter((name) => fields[name]!.required);
+  return {
+    words,
+    schema: {
+      type: "object",
+      properties: Object.fromEntries(
+        names.map((name) => [name, { description: fields[name]!.about, ...fields[name]!.shape.schema }]),
+      ),
+      patternProperties: { "^x-": {} },
+      additionalProperties: false,
+      ...(needed.length > 0 ? { required: needed } : {}),
+    },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      const values: Record<string, unknown> = {};
+      let whole = true;
+      for (const entry of entriesOf(at, reading)) {
+        if (entry.key.startsWith("x-")) continue;
+        const below = path === "" ? entry.key : `${path}.${entry.key}`;
+        const field = Object.hasOwn(fields, entry.key) ? fields[entry.key] : undefined;
+        if (field === undefined) {
+          const near = nearest(entry.key, names);
+          const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+          note(
+            reading,
+            entry.keyNode,
+            below,
+            `the unknown key ${JSON.stringify(entry.key)}`,
+            `one of ${names.join(", ")}`,
+            hint,
+          );
+          whole = false;
+          continue;
+        }
+        const value = field.shape.read(entry.value ?? entry.keyNode, reading, below);
+        if (value === undefined) whole = false;
+        else values[entry.key] = value;
+      }
+      for (const name of needed) {
+        if (entriesOf(at, reading).some(({ key }) => key === name)) continue;
+        note(reading, at, path, `${words} without "${name}"`, `"${name}": ${fields[name]!.shape.words}`);
+        whole = false;
+      }
+      return whole ? (values as Values<F>) : undefined;
+    },
+  };
+}
+
+/** One shape for a mapping, another for a list, another for the rest: the node's kind chooses, so that messages stay exact. */
+export function byKind<A = never, B = never, C = never>(kinds: {
+  readonly map?: Shape<A>;
+  readonly list?: Shape<B>;
+  readonly scalar?: Shape<C>;
+}): Shape<A | B | C> {
+  const shapes = [kinds.scalar, kinds.list, kinds.map].filter((shape) => shape !== undefined);
+  const words = shapes.map((shape) => shape.words).join(", or ");
+  return {
+    words,
+    schema: { anyOf: shapes.map((shape) => shape.schema) },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      const chosen = isMap(at) ? kinds.map : isSeq(at) ? kinds.list : kinds.scalar;
+      if (chosen === undefined) return note(reading, at ?? node, path, describeNode(at), words);
+      return (chosen as Shape<A | B | C>).read(at, reading, path);
+    },
+  };
+}
+
+/** `shape`'s value, made into another. */
+export function mapped<T, U>(shape: Shape<T>, make: (value: T) => U): Shape<U> {
+  return {
+    words: shape.words,
+    schema: shape.schema,
+    read(node, reading, path) {
+      const value = shape.read(node, reading, path);
+      return value === undefined ? undefined : make(value);
+    },
+  };
+}
