@@ -1,55 +1,139 @@
 /**
- * One end of a link: the driver of veth and nic devices. A frame handed to it arrives at the peer device after the link's
- * delay, one event a hop. Each direction has its own settings.
+ * One end of a link: the driver of veth and nic devices (drivers/net/veth.c). A frame handed to it arrives at the peer device after the
+ * link's delay, one event a hop. Each direction has settings of its own, which may change while the simulation runs.
+ * Both devices have carrier while both are up.
  */
+import { assert } from "../sim/assert.ts";
+import type { Random } from "../sim/random.ts";
 import type { Clock, ReceiverId } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import type { FrameId, FrameStore } from "./frame-store.ts";
-import type { Driver, NetDevice } from "./net-device.ts";
+import { forkLinkStreams, LinkImpairment, type LinkStreams } from "./link-impairment.ts";
+import { isPlain, type LinkSettings, PERFECT_LINK } from "./link-settings.ts";
+import type { DeviceChange, DeviceListener, Driver, NetDevice } from "./net-device.ts";
 
-export class WireEnd implements Driver {
+/** An Ethernet header and one VLAN tag: how much longer than the MTU a frame may be (is_skb_forwardable). */
+const HEADER_ALLOWANCE_BYTES = 18;
+
+export class WireEnd implements Driver, DeviceListener {
   readonly #clock: Clock;
   readonly #frames: FrameStore;
+  readonly #random: Random;
   #device: NetDevice | undefined = undefined;
   #peer: NetDevice | undefined = undefined;
   #peerReceiver: ReceiverId = -1;
-  /** Time from one end to the other. */
-  delayNs: Nanoseconds;
-  /** 0: no limit, a frame takes no time to be put on the wire. */
-  rateBitsPerSecond: number;
-  #busyUntilNs: Nanoseconds = 0;
+  #settings: LinkSettings;
+  #streams: LinkStreams | undefined = undefined;
+  /** Undefined for a plain link: `#settings.delayNs` says it all, kept in `#delayNs`. */
+  #impairment: LinkImpairment | undefined = undefined;
+  #delayNs: Nanoseconds;
 
-  constructor(clock: Clock, frames: FrameStore, delayNs: Nanoseconds, rateBitsPerSecond = 0) {
+  /** A perfect cable of the given delay; `clock.random` is the root of the run's chance. */
+  constructor(clock: Clock & { readonly random: Random }, frames: FrameStore, delayNs: Nanoseconds) {
     this.#clock = clock;
     this.#frames = frames;
-    this.delayNs = delayNs;
-    this.rateBitsPerSecond = rateBitsPerSecond;
+    this.#random = clock.random;
+    this.#delayNs = delayNs;
+    this.#settings = { ...PERFECT_LINK, delayNs };
+  }
+
+  get device(): NetDevice | undefined {
+    return this.#device;
   }
 
   get peer(): NetDevice | undefined {
     return this.#peer;
   }
 
+  get settings(): LinkSettings {
+    return this.#settings;
+  }
+
+  /** Replaces what this direction does, from the next frame on; frames on their way are not called back. */
+  set settings(settings: LinkSettings) {
+    this.#settings = settings;
+    this.#delayNs = settings.delayNs;
+    const device = this.#device;
+    if (device === undefined) return;
+    if (isPlain(settings)) {
+      this.#impairment = undefined;
+      return;
+    }
+    this.#streams ??= forkLinkStreams(this.#random, device.place);
+    this.#impairment = new LinkImpairment({
+      clock: this.#clock,
+      frames: this.#frames,
+      settings,
+      streams: this.#streams,
+      where: device,
+      receiver: this.#peerReceiver,
+    });
+  }
+
+  /** Changes some settings and keeps the others. */
+  change(some: Partial<LinkSettings>): void {
+    this.settings = { ...this.#settings, ...some };
+  }
+
   /** Puts this end into `device` and leads it to `peer`, whose number at the clock is `peerReceiver`. */
   connect(device: NetDevice, peer: NetDevice, peerReceiver: ReceiverId): void {
+    assert(this.#device === undefined, "a link end connected twice");
     this.#device = device;
     this.#peer = peer;
     this.#peerReceiver = peerReceiver;
+    device.listeners.push(this);
+    peer.listeners.push(this);
+    device.setCarrier(device.up && peer.up);
+  }
+
+  /** Either end went up or down, or is gone: each of the two ends sees to its own device. */
+  deviceChanged(changed: NetDevice, change: DeviceChange): void {
+    const device = this.#device;
+    const peer = this.#peer;
+    if (device === undefined || peer === undefined) return;
+    if (change === "removed") {
+      this.#peer = undefined;
+      device.setCarrier(false);
+    } else if (change === "up" || change === "down") {
+      device.setCarrier(device.up && peer.up);
+    }
+    if (change === "removed" && changed === device) this.#device = undefined;
   }
 
   transmit(frame: FrameId): void {
-    const device = this.#device!;
-    if (this.#peer === undefined || !device.carrier) {
-      this.#frames.drop(frame, "device-no-carrier", device);
+    const device = this.#device;
+    const peer = this.#peer;
+    const frames = this.#frames;
+    if (device === undefined || peer === undefined || !device.carrier) {
+      this.#refuse(frame, "device-no-carrier");
       return;
     }
-    if (this.rateBitsPerSecond === 0) {
-      this.#clock.schedule(this.delayNs, this.#peerReceiver, frame);
+    if (frames.length(frame) > peer.mtu + HEADER_ALLOWANCE_BYTES) {
+      peer.counters.rxDropped++;
+      this.#refuse(frame, "device-mtu-exceeded");
       return;
     }
-    const nowNs = this.#clock.nowNs;
-    const startNs = this.#busyUntilNs > nowNs ? this.#busyUntilNs : nowNs;
-    this.#busyUntilNs = startNs + Math.ceil((this.#frames.length(frame) * 8_000_000_000) / this.rateBitsPerSecond);
-    this.#clock.schedule(this.#busyUntilNs - nowNs + this.delayNs, this.#peerReceiver, frame);
+    let sent = frame;
+    if ((frames.mark[frame]! | frames.connection[frame]!) !== 0) sent = this.#scrub(frame);
+    if (this.#impairment === undefined) this.#clock.schedule(this.#delayNs, this.#peerReceiver, sent);
+    else this.#impairment.transmit(sent);
+  }
+
+  /** Marks and connections are the sending host's own (skb_scrub_packet); another holder there may still need them. */
+  #scrub(frame: FrameId): FrameId {
+    const frames = this.#frames;
+    const own = frames.writable(frame);
+    frames.mark[own] = 0;
+    frames.connection[own] = 0;
+    frames.flags[own] = 0;
+    return own;
+  }
+
+  #refuse(frame: FrameId, reason: "device-no-carrier" | "device-mtu-exceeded"): void {
+    const device = this.#device;
+    if (device !== undefined) device.counters.txDropped++;
+    this.#frames.drop(frame, reason, device ?? UNCONNECTED);
   }
 }
+
+const UNCONNECTED = { place: "an unconnected link end" };

@@ -1,0 +1,78 @@
+/**
+ * The queue in front of a transmitter of fixed rate, without events of its own: when a frame leaves is known when it comes. Rate
+ * arithmetic is exact: what a frame's time exceeds whole nanoseconds by is carried over to the next one of the same busy
+ * period, so that n frames take n times one frame's time, rounded once.
+ */
+import type { Nanoseconds } from "../sim/time.ts";
+
+/** What `admit` answers when the queue is full. */
+export const QUEUE_FULL = -1;
+
+export class TransmitQueue {
+  readonly #rateBitsPerSecond: number;
+  readonly #limitFrames: number;
+  readonly #limitBytes: number;
+  #busyUntilNs: Nanoseconds = 0;
+  #remainder = 0; // of bits * 10^9 / rate, below the rate
+  // A ring of frames not yet gone: when each has left, and its length.
+  #departures = new Float64Array(64);
+  #lengths = new Int32Array(64);
+  #head = 0;
+  #count = 0;
+  #queuedBytes = 0;
+
+  /** The rate is at least 1; a limit of 0 bytes is none. */
+  constructor(rateBitsPerSecond: number, limitFrames: number, limitBytes: number) {
+    this.#rateBitsPerSecond = rateBitsPerSecond;
+    this.#limitFrames = limitFrames;
+    this.#limitBytes = limitBytes;
+  }
+
+  /** When the last bit of a frame that comes now has left, or `QUEUE_FULL`. */
+  admit(nowNs: Nanoseconds, lengthBytes: number): Nanoseconds {
+    this.#forgetDeparted(nowNs);
+    if (this.#count >= this.#limitFrames) return QUEUE_FULL;
+    if (this.#limitBytes > 0 && this.#queuedBytes + lengthBytes > this.#limitBytes) return QUEUE_FULL;
+    if (this.#busyUntilNs <= nowNs) {
+      this.#busyUntilNs = nowNs;
+      this.#remainder = 0;
+    }
+    const product = lengthBytes * 8_000_000_000 + this.#remainder;
+    const wholeNs = Math.floor(product / this.#rateBitsPerSecond);
+    this.#remainder = product - wholeNs * this.#rateBitsPerSecond;
+    this.#busyUntilNs += wholeNs;
+    this.#remember(this.#busyUntilNs, lengthBytes);
+    return this.#busyUntilNs;
+  }
+
+  #forgetDeparted(nowNs: Nanoseconds): void {
+    while (this.#count > 0 && this.#departures[this.#head]! <= nowNs) {
+      this.#queuedBytes -= this.#lengths[this.#head]!;
+      this.#head = (this.#head + 1) & (this.#departures.length - 1);
+      this.#count--;
+    }
+  }
+
+  #remember(departureNs: Nanoseconds, lengthBytes: number): void {
+    if (this.#count === this.#departures.length) this.#grow();
+    const tail = (this.#head + this.#count) & (this.#departures.length - 1);
+    this.#departures[tail] = departureNs;
+    this.#lengths[tail] = lengthBytes;
+    this.#count++;
+    this.#queuedBytes += lengthBytes;
+  }
+
+  #grow(): void {
+    const size = this.#departures.length;
+    const departures = new Float64Array(size * 2);
+    const lengths = new Int32Array(size * 2);
+    for (let index = 0; index < size; index++) {
+      const from = (this.#head + index) & (size - 1);
+      departures[index] = this.#departures[from]!;
+      lengths[index] = this.#lengths[from]!;
+    }
+    this.#departures = departures;
+    this.#lengths = lengths;
+    this.#head = 0;
+  }
+}
