@@ -61,6 +61,10 @@ export class FrameStore implements Memory {
   packetId: Int32Array;
   /** The life number of the packet that caused this one (a reply, an ICMP error); 0 = none. */
   cause: Int32Array;
+  /** The longest fragment, as an IPv4 total length, that a reassembled packet came in; 0: it came whole (IPCB frag_max_size). */
+  fragmentLimit: Uint16Array;
+  /** How the packets with a `fragmentLimit` were cut: payload bytes of each fragment. */
+  readonly #cuts = new Map<FrameId, readonly number[]>();
 
   // Slots are numbered in the order in which they were added, so that growing renames none.
   #base: Int32Array; // offset of the slot's first byte
@@ -103,6 +107,7 @@ export class FrameStore implements Memory {
     this.flags = new Uint8Array(slots);
     this.packetId = new Int32Array(slots);
     this.cause = new Int32Array(slots);
+    this.fragmentLimit = new Uint16Array(slots);
     this.#free = new Int32Array(smallSlots);
     this.#freeLarge = new Int32Array(largeSlots);
     this.#addSlots(smallSlots, largeSlots);
@@ -111,6 +116,13 @@ export class FrameStore implements Memory {
   /** Frames that have not ended. */
   get inFlight(): number {
     return this.made - this.delivered - this.consumed - this.dropped;
+  }
+
+  /** Holders of all slots, counted one by one: equals `inFlight`, or something has been lost. For audits. */
+  countHolders(): number {
+    let sum = 0;
+    for (let slot = 0; slot < this.#slots; slot++) sum += this.#holders[slot]!;
+    return sum;
   }
 
   /** A new frame of `lengthBytes` (0 to `LARGE_FRAME_BYTES`); its bytes are dirty, its start is even; it begins a life of its own. */
@@ -122,6 +134,7 @@ export class FrameStore implements Memory {
     this.connection[frame] = 0;
     this.checksumKnown[frame] = 0;
     this.flags[frame] = 0;
+    this.fragmentLimit[frame] = 0;
     return frame;
   }
 
@@ -136,6 +149,7 @@ export class FrameStore implements Memory {
     this.connection[copy] = this.connection[frame]!;
     this.checksumKnown[copy] = this.checksumKnown[frame]!;
     this.flags[copy] = this.flags[frame]!;
+    this.fragmentLimit[copy] = this.fragmentLimit[frame]!;
     return copy;
   }
 
@@ -143,6 +157,17 @@ export class FrameStore implements Memory {
   inherit(frame: FrameId, from: FrameId): void {
     this.packetId[frame] = this.packetId[from]!;
     this.cause[frame] = this.cause[from]!;
+  }
+
+  /** Remembers how a packet was cut that has been put together: the length of its longest fragment and each one's payload. */
+  setCuts(frame: FrameId, fragmentLimit: number, payloadBytes: readonly number[]): void {
+    this.fragmentLimit[frame] = fragmentLimit;
+    this.#cuts.set(frame, payloadBytes);
+  }
+
+  /** Payload bytes of the fragments that the packet came in; undefined when it came whole or is a copy. */
+  cuts(frame: FrameId): readonly number[] | undefined {
+    return this.fragmentLimit[frame] === 0 ? undefined : this.#cuts.get(frame);
   }
 
   /** Notes that `frame` (a reply, an error) would not be without `because`. */
@@ -256,6 +281,7 @@ export class FrameStore implements Memory {
     assert(holders >= 0, "a frame ended twice");
     this.#holders[frame] = holders;
     if (holders > 0) return;
+    if (this.fragmentLimit[frame] !== 0) this.#cuts.delete(frame);
     if (this.#large[frame] === 1) this.#freeLarge[this.#freeLargeCount++] = frame;
     else this.#free[this.#freeCount++] = frame;
   }
@@ -290,6 +316,7 @@ export class FrameStore implements Memory {
     this.flags = widen(this.flags, new Uint8Array(slots));
     this.packetId = widen(this.packetId, new Int32Array(slots));
     this.cause = widen(this.cause, new Int32Array(slots));
+    this.fragmentLimit = widen(this.fragmentLimit, new Uint16Array(slots));
     this.#free = widen(this.#free, new Int32Array(this.#smallSlots + moreSmall));
     this.#freeLarge = widen(this.#freeLarge, new Int32Array(this.#largeSlots + moreLarge));
     this.#addSlots(moreSmall, moreLarge);
@@ -313,7 +340,7 @@ export class FrameStore implements Memory {
   }
 }
 
-function widen<T extends Int32Array | Uint8Array>(old: T, wider: T): T {
+function widen<T extends Int32Array | Uint16Array | Uint8Array>(old: T, wider: T): T {
   wider.set(old);
   return wider;
 }

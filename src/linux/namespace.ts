@@ -4,23 +4,102 @@
  */
 import type { Random } from "../sim/random.ts";
 import type { Clock } from "../sim/simulation.ts";
-import type { MacAddress } from "../wire/address.ts";
+import type { Nanoseconds } from "../sim/time.ts";
+import type { MacAddress, Prefix } from "../wire/address.ts";
+import * as ethernet from "../wire/ethernet.ts";
+import * as icmp from "../wire/icmp.ts";
+import { Addresses, type AddressOptions } from "./addresses.ts";
+import { Arp } from "./arp.ts";
+import type { Errno } from "./errno.ts";
+import { FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
-import { type DeviceKind, type Driver, NetDevice, type ProtocolStack } from "./net-device.ts";
+import { Icmp } from "./icmp.ts";
+import { InetDevices } from "./inet-device.ts";
+import { Ipv4 } from "./ipv4.ts";
+import { Ipv4Core } from "./ipv4-core.ts";
+import { LOOPBACK_MTU, Loopback } from "./loopback.ts";
+import { NeighbourTable } from "./neighbour-table.ts";
+import {
+  type DeviceChange,
+  type DeviceKind,
+  type DeviceListener,
+  type Driver,
+  NetDevice,
+  type ProtocolStack,
+} from "./net-device.ts";
+import { PathExceptions } from "./path-exceptions.ts";
+import { Resolver } from "./resolver.ts";
+import { Routing } from "./routing.ts";
+import { Sysctl } from "./sysctl.ts";
 
-export class NetworkNamespace implements ProtocolStack, Place {
+export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly name: string;
   readonly clock: Clock;
   readonly frames: FrameStore;
   readonly random: Random;
+  readonly sysctl = new Sysctl();
+  readonly routes: Routing;
+  readonly neighbours: NeighbourTable;
+  readonly ipv4: Ipv4;
+  readonly icmp: Icmp;
+  readonly arp: Arp;
+  /** Where sockets draw ports and identifiers from. */
+  readonly socketRandom: Random;
+  /** `lo`: made with the namespace, down until somebody sets it up. */
+  readonly loopback: NetDevice;
+  readonly #inetDevices: InetDevices;
+  readonly #addresses: Addresses;
   readonly #devices = new Map<string, NetDevice>();
   #nextIndex = 1;
 
-  constructor(name: string, clock: Clock, frames: FrameStore, random: Random) {
+  /** `crossingNs`: what a packet takes across the loopback device. */
+  constructor(name: string, clock: Clock, frames: FrameStore, random: Random, crossingNs: Nanoseconds) {
     this.name = name;
     this.clock = clock;
     this.frames = frames;
     this.random = random;
+    this.socketRandom = random.fork("sockets");
+    this.#inetDevices = new InetDevices(clock, this.sysctl, random);
+    this.routes = new Routing(() => this.devices);
+    this.neighbours = new NeighbourTable(clock, frames, this.#inetDevices);
+    this.#addresses = new Addresses(this.routes, this.#inetDevices);
+    const exceptions = new PathExceptions(clock, () => this.routes.changed());
+    const resolver = new Resolver(this.routes, this.neighbours, exceptions, () => this.loopback);
+    const core = new Ipv4Core({
+      place: this,
+      clock,
+      frames,
+      random,
+      sysctl: this.sysctl,
+      devices: this.#inetDevices,
+      routing: this.routes,
+      neighbours: this.neighbours,
+      resolver,
+      exceptions,
+    });
+    this.ipv4 = new Ipv4(core);
+    this.icmp = new Icmp(core, this.ipv4);
+    this.arp = new Arp(core);
+    this.neighbours.resolver = {
+      solicit: (neighbour, target, because) => this.arp.solicit(neighbour, target, because),
+      unreachable: (frame, device) =>
+        this.icmp.sendError(frame, icmp.TYPE_UNREACHABLE, icmp.CODE_HOST_UNREACHABLE, 0, device),
+    };
+    this.sysctl.listeners.push({
+      sysctlChanged: () => {
+        this.neighbours.collectFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh1");
+        this.routes.changed();
+      },
+    });
+    const driver = new Loopback(clock, crossingNs);
+    this.loopback = this.addDevice({
+      name: "lo",
+      kind: "loopback",
+      address: 0 as MacAddress,
+      mtu: LOOPBACK_MTU,
+      driver,
+    });
+    driver.connect(this.loopback);
   }
 
   get place(): string {
@@ -45,12 +124,111 @@ export class NetworkNamespace implements ProtocolStack, Place {
       stack: this,
       namespaceName: this.name,
     });
-    this.#devices.set(device.name, device);
+    this.#adopt(device);
     return device;
+  }
+
+  /** A random, locally administered address for a device of that name, as the kernel gives a new one (eth_random_addr). */
+  drawMac(deviceName: string): MacAddress {
+    const random = this.random.fork(`address of ${deviceName}`);
+    const high = ((random.below(0x100) & 0xfc) | 0x02) * 0x100_0000_0000;
+    return (high + random.below(0x100) * 0x1_0000_0000 + random.u32()) as MacAddress;
+  }
+
+  /** Ends a device: its addresses, routes and neighbours go, its listeners hear `removed`. */
+  removeDevice(device: NetDevice): void {
+    device.setUp(false);
+    device.announce("removed");
+    this.#release(device);
+  }
+
+  /** `ip link set NAME netns`: the device leaves down and without addresses, under a name that is free there. */
+  moveDevice(device: NetDevice, to: NetworkNamespace, name = device.name): void {
+    device.setUp(false);
+    for (const address of [...device.addresses]) this.#addresses.remove(device, address);
+    this.neighbours.flush(device);
+    this.routes.deviceChanged(device, "removed");
+    this.#release(device);
+    device.name = name;
+    device.stack = to;
+    device.namespaceName = to.name;
+    const free = to.devices.every((other) => other.index !== device.index);
+    if (free) to.#nextIndex = Math.max(to.#nextIndex, device.index + 1);
+    else device.index = to.#nextIndex++;
+    to.#adopt(device);
+  }
+
+  /** `ip link set NAME name NEW`; the new name is free. */
+  renameDevice(device: NetDevice, name: string): void {
+    this.#devices.delete(device.name);
+    this.sysctl.renameDevice(device.name, name);
+    device.name = name;
+    this.#devices.set(name, device);
+    this.#inetDevices.of(device).refresh();
+  }
+
+  /** `ip address add`. EEXIST: the device has it. */
+  addAddress(device: NetDevice, prefix: Prefix, options: AddressOptions = {}): Errno | undefined {
+    return this.#addresses.add(device, prefix, options);
+  }
+
+  /** `ip address del`. EADDRNOTAVAIL: the device has no such address. */
+  removeAddress(device: NetDevice, prefix: Prefix): Errno | undefined {
+    return this.#addresses.remove(device, prefix);
   }
 
   /** A frame that no bridge port took. It starts at its Ethernet header. */
   receive(device: NetDevice, frame: FrameId): void {
-    this.frames.drop(frame, "ethertype-unknown", device);
+    const frames = this.frames;
+    if (frames.length(frame) < ethernet.HEADER_BYTES) return frames.drop(frame, "frame-truncated", device);
+    const bytes = frames.bytes;
+    const at = frames.start(frame);
+    const type = ethernet.etherType(bytes, at);
+    const group = ethernet.isGroupDestination(bytes, at);
+    if (
+      !group &&
+      (ethernet.destinationLow(bytes, at) !== device.addressLow ||
+        ethernet.destinationHigh(bytes, at) !== device.addressHigh) &&
+      (frames.flags[frame]! & FRAME_FLAG_FOR_HOST) === 0
+    )
+      return frames.drop(frame, "not-for-us", device);
+    if (type === ethernet.ETHERTYPE_IPV4) {
+      const own = frames.writable(frame);
+      frames.pull(own, ethernet.HEADER_BYTES);
+      frames.flags[own] = group ? FRAME_FLAG_GROUP : 0;
+      this.ipv4.receive(device, own);
+    } else if (type === ethernet.ETHERTYPE_ARP) {
+      this.arp.receive(frame, device);
+    } else {
+      frames.drop(frame, "ethertype-unknown", device);
+    }
+  }
+
+  deviceChanged(device: NetDevice, change: DeviceChange): void {
+    if (change === "removed") {
+      this.#addresses.deviceChanged(device, change);
+      this.routes.deviceChanged(device, change);
+      this.neighbours.deviceChanged(device, change);
+      return;
+    }
+    this.routes.deviceChanged(device, change);
+    this.neighbours.deviceChanged(device, change);
+    this.#addresses.deviceChanged(device, change);
+  }
+
+  #adopt(device: NetDevice): void {
+    this.sysctl.addDevice(device.name);
+    this.#inetDevices.add(device);
+    this.#devices.set(device.name, device);
+    device.listeners.unshift(this);
+  }
+
+  #release(device: NetDevice): void {
+    const index = device.listeners.indexOf(this);
+    if (index >= 0) device.listeners.splice(index, 1);
+    this.#devices.delete(device.name);
+    this.#inetDevices.remove(device);
+    this.sysctl.removeDevice(device.name);
+    this.routes.changed();
   }
 }

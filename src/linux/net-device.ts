@@ -61,8 +61,8 @@ export interface DeviceCounters {
 }
 
 export class NetDevice implements Receiver, Place {
-  /** Numbered from 1 (lo) in its namespace. */
-  readonly index: number;
+  /** Numbered from 1 (lo) in its namespace; who moves a device to another namespace sets it. */
+  index: number;
   readonly kind: DeviceKind;
   readonly frames: FrameStore;
   name: string;
@@ -91,6 +91,8 @@ export class NetDevice implements Receiver, Place {
   };
   noArp = false;
   multicast = true;
+  /** IFF_PROMISC, as a capture sets it: a bridge shows its tap all that it relays, not just what is for the host. */
+  promiscuous = false;
 
   /** The MAC address, and its halves as frames carry them: 16 high bits, 32 low bits (signed). */
   #address: MacAddress;

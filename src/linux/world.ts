@@ -44,7 +44,13 @@ export class World {
   /** A namespace with its loopback device. The name is free. */
   createNamespace(name: string): NetworkNamespace {
     assert(!this.#namespaces.has(name), `a second namespace ${name}`);
-    const namespace = new NetworkNamespace(name, this.simulation, this.frames, this.random.fork(`namespace ${name}`));
+    const namespace = new NetworkNamespace(
+      name,
+      this.simulation,
+      this.frames,
+      this.random.fork(`namespace ${name}`),
+      this.crossingNs,
+    );
     this.#namespaces.set(name, namespace);
     return namespace;
   }
@@ -60,26 +66,19 @@ export class World {
     const deviceA = a.namespace.addDevice({
       name: a.name,
       kind,
-      address: a.address ?? this.#drawMac(a),
+      address: a.address ?? a.namespace.drawMac(a.name),
       mtu: a.mtu ?? 1500,
       driver: aToB,
     });
     const deviceB = b.namespace.addDevice({
       name: b.name,
       kind,
-      address: b.address ?? this.#drawMac(b),
+      address: b.address ?? b.namespace.drawMac(b.name),
       mtu: b.mtu ?? 1500,
       driver: bToA,
     });
     aToB.connect(deviceA, deviceB, this.simulation.register(deviceB));
     bToA.connect(deviceB, deviceA, this.simulation.register(deviceA));
     return { a: deviceA, b: deviceB, aToB, bToA };
-  }
-
-  /** A random, locally administered address, as the kernel gives a new device (eth_random_addr). */
-  #drawMac(end: LinkEnd): MacAddress {
-    const random = end.namespace.random.fork(`address of ${end.name}`);
-    const high = ((random.below(0x100) & 0xfc) | 0x02) * 0x100_0000_0000;
-    return (high + random.below(0x100) * 0x1_0000_0000 + random.u32()) as MacAddress;
   }
 }

@@ -1,0 +1,96 @@
+/** What IPv4 keeps of a device, Linux's in_device: its sysctls, combined and at hand, and the reachable time that ARP has drawn for it. */
+import type { Random } from "../sim/random.ts";
+import type { Clock } from "../sim/simulation.ts";
+import type { Nanoseconds } from "../sim/time.ts";
+import { HZ, jiffiesAt } from "./jiffies.ts";
+import type { NetDevice } from "./net-device.ts";
+import type { DeviceSettings, NeighbourSettings, Sysctl } from "./sysctl.ts";
+
+/** neigh_periodic_work draws a new reachable time this often. */
+const REACHABLE_REDRAW_JIFFIES = 300 * HZ;
+
+export class InetDevice {
+  readonly device: NetDevice;
+  readonly #clock: Clock;
+  readonly #sysctl: Sysctl;
+  readonly #random: Random;
+  settings: DeviceSettings;
+  neighbourSettings: NeighbourSettings;
+  #reachableJiffies = 0;
+  #drawnAt = 0; // in jiffies
+  #drawnFor = -1; // the base that it was drawn for
+
+  constructor(device: NetDevice, clock: Clock, sysctl: Sysctl, random: Random) {
+    this.device = device;
+    this.#clock = clock;
+    this.#sysctl = sysctl;
+    this.#random = random;
+    this.settings = sysctl.device(device.name);
+    this.neighbourSettings = sysctl.neighbour(device.name);
+  }
+
+  /** Reads the sysctls again. */
+  refresh(): void {
+    this.settings = this.#sysctl.device(this.device.name);
+    this.neighbourSettings = this.#sysctl.neighbour(this.device.name);
+  }
+
+  /** RFC 4861 §6.3.2: uniformly between 0.5 and 1.5 of the base, drawn again every 300 s. */
+  reachableJiffies(): number {
+    const now = jiffiesAt(this.#clock.nowNs);
+    const baseMs = this.neighbourSettings.baseReachableMs;
+    if (baseMs !== this.#drawnFor || now - this.#drawnAt > REACHABLE_REDRAW_JIFFIES) {
+      const base = msToJiffies(baseMs);
+      this.#reachableJiffies = base === 0 ? 0 : this.#random.below(base) + (base >> 1);
+      this.#drawnFor = baseMs;
+      this.#drawnAt = now;
+    }
+    return this.#reachableJiffies;
+  }
+
+  get nowNs(): Nanoseconds {
+    return this.#clock.nowNs;
+  }
+}
+
+export function msToJiffies(ms: number): number {
+  return Math.ceil((ms * HZ) / 1_000);
+}
+
+/** The devices of a namespace as IPv4 sees them, found by index. */
+export class InetDevices {
+  readonly #clock: Clock;
+  readonly #sysctl: Sysctl;
+  readonly #random: Random;
+  readonly #byIndex: (InetDevice | undefined)[] = [];
+
+  constructor(clock: Clock, sysctl: Sysctl, random: Random) {
+    this.#clock = clock;
+    this.#sysctl = sysctl;
+    this.#random = random;
+    sysctl.listeners.push(this);
+  }
+
+  add(device: NetDevice): void {
+    const random = this.#random.fork(`reachable time of ${device.name}`);
+    this.#byIndex[device.index] = new InetDevice(device, this.#clock, this.#sysctl, random);
+  }
+
+  remove(device: NetDevice): void {
+    this.#byIndex[device.index] = undefined;
+  }
+
+  /** The device's record; the device is one of the namespace's. */
+  of(device: NetDevice): InetDevice {
+    return this.#byIndex[device.index]!;
+  }
+
+  /** In the order of their index. */
+  all(): InetDevice[] {
+    return this.#byIndex.filter((entry) => entry !== undefined);
+  }
+
+  sysctlChanged(): void {
+    for (const entry of this.#byIndex) entry?.refresh();
+  }
+}

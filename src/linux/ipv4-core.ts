@@ -1,0 +1,116 @@
+/** What the halves of IPv4, input and output, share: the namespace's parts, and those that other rooms of the kernel plug in. */
+import type { Random } from "../sim/random.ts";
+import type { Clock } from "../sim/simulation.ts";
+import type { Ipv4Address } from "../wire/address.ts";
+import type { FrameId, FrameStore, Place } from "./frame-store.ts";
+import type { PacketHooks } from "./hooks.ts";
+import type { InetDevices } from "./inet-device.ts";
+import type { NeighbourTable } from "./neighbour-table.ts";
+import type { NetDevice } from "./net-device.ts";
+import type { Path } from "./path.ts";
+import type { PathExceptions } from "./path-exceptions.ts";
+import type { Resolver } from "./resolver.ts";
+import type { Routing } from "./routing.ts";
+import type { Sysctl } from "./sysctl.ts";
+
+/** A protocol above IPv4, by its number. */
+export interface ProtocolHandler {
+  /** A packet for this host. The frame starts at the IPv4 header and ends with the packet. Takes over the hold. */
+  receive(frame: FrameId, device: NetDevice): void;
+  /**
+   * An ICMP error about a packet of this protocol that this host sent: the quoted IPv4 header stands at `at` in `frames.bytes`, the quote ends at
+   * `end`. `info` is the next hop's MTU for "fragmentation needed". The frame, the ICMP message, stays the caller's.
+   */
+  error?(frame: FrameId, at: number, end: number, type: number, code: number, info: number): void;
+}
+
+/** A raw socket: sees every packet of its protocol for this host, and changes none. */
+export interface RawListener {
+  /** The frame starts at the IPv4 header; it stays the caller's. */
+  packet(frame: FrameId, device: NetDevice): void;
+}
+
+/** IPsec, as IPv4 sees it. */
+export interface OutputTransform {
+  /**
+   * A packet that is routed and has passed postrouting, before it is fragmented. The answer is the frame to go on with, or `NO_FRAME`: it was
+   * dropped, or wrapped and sent by `Ipv4.output` as a packet of its own.
+   */
+  output(frame: FrameId, path: Path): FrameId;
+  /** May this packet be taken in by its protocol, or (`forward`) go on its way? When not, it has dropped it. */
+  admits(frame: FrameId, device: NetDevice, forward: boolean): boolean;
+}
+
+/** Sends ICMP errors; they fail silently, as Linux's icmp_send. */
+export interface IcmpErrors {
+  /** About `frame`, which starts at its IPv4 header and stays the caller's. `info` is the message's second word. */
+  sendError(frame: FrameId, type: number, code: number, info: number, device: NetDevice): void;
+  /** ip_error: no way for a packet that came in; `error` as routing says. */
+  sendNoRoute(frame: FrameId, error: string, device: NetDevice): void;
+  /** A redirect to `gateway`, as often as Linux sends them. */
+  sendRedirect(frame: FrameId, gateway: Ipv4Address, device: NetDevice): void;
+}
+
+/** Group memberships of this host. */
+export interface Groups {
+  isMember(device: NetDevice, group: Ipv4Address): boolean;
+}
+
+export class Ipv4Core {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly frames: FrameStore;
+  readonly sysctl: Sysctl;
+  readonly devices: InetDevices;
+  readonly routing: Routing;
+  readonly neighbours: NeighbourTable;
+  readonly resolver: Resolver;
+  readonly exceptions: PathExceptions;
+  readonly random: Random;
+  hooks: PacketHooks | undefined = undefined;
+  transform: OutputTransform | undefined = undefined;
+  errors: IcmpErrors | undefined = undefined;
+  groups: Groups | undefined = undefined;
+  readonly handlers: (ProtocolHandler | undefined)[] = [];
+  readonly rawListeners = new Map<number, RawListener[]>();
+  readonly #identifications = new Uint16Array(IDENTIFICATION_COUNTERS);
+  readonly #identificationKey: number;
+
+  constructor(parts: {
+    place: Place;
+    clock: Clock;
+    frames: FrameStore;
+    sysctl: Sysctl;
+    devices: InetDevices;
+    routing: Routing;
+    neighbours: NeighbourTable;
+    resolver: Resolver;
+    exceptions: PathExceptions;
+    random: Random;
+  }) {
+    this.place = parts.place;
+    this.clock = parts.clock;
+    this.frames = parts.frames;
+    this.sysctl = parts.sysctl;
+    this.devices = parts.devices;
+    this.routing = parts.routing;
+    this.neighbours = parts.neighbours;
+    this.resolver = parts.resolver;
+    this.exceptions = parts.exceptions;
+    this.random = parts.random;
+    const random = parts.random.fork("IPv4 identification");
+    this.#identificationKey = random.u32() | 1;
+    for (let index = 0; index < IDENTIFICATION_COUNTERS; index++) this.#identifications[index] = random.u32();
+  }
+
+  /** The identification of a packet that no connected socket sends: counters shared by hash of addresses and protocol (RFC 7739, Linux's ip_idents). */
+  nextIdentification(source: Ipv4Address, destination: Ipv4Address, protocol: number): number {
+    const mixed = Math.imul(source ^ Math.imul(destination, 0x9e37_79b1) ^ protocol, this.#identificationKey);
+    const index = (mixed ^ (mixed >>> 15)) & (IDENTIFICATION_COUNTERS - 1);
+    const identification = (this.#identifications[index]! + 1) & 0xffff;
+    this.#identifications[index] = identification;
+    return identification === 0 ? this.nextIdentification(source, destination, protocol) : identification;
+  }
+}
+
+const IDENTIFICATION_COUNTERS = 64;
