@@ -80,3 +80,25 @@ export const NAMED_PORTS: ReadonlyMap<string, NamedPort> = new Map<string, Named
   ["https", { port: 443, protocol: undefined }],
   ["syslog", { port: 514, protocol: "udp" }],
 ]);
+
+/** Words that go in front of a value. */
+const QUALIFIERS: readonly string[] = ["src", "dst", "host", "net", "port", "portrange", "proto"];
+const OTHER_WORDS: readonly string[] = [
+  ...["and", "or", "not", "ether", "link", "mask", "len", "less", "greater", "broadcast", "multicast", "stp"],
+  ...["vlan", "vxlan", "geneve", "inbound", "outbound"],
+];
+
+export function isQualifier(text: string): boolean {
+  return QUALIFIERS.includes(text);
+}
+
+/** Words of the language, which a host's or port's name may be only behind a backslash. */
+export function isReserved(text: string): boolean {
+  return (
+    isQualifier(text) ||
+    OTHER_WORDS.includes(text) ||
+    ETHER_TYPES.has(text) ||
+    TRANSPORT_PROTOCOLS.has(text) ||
+    FIELD_CONSTANTS.has(text)
+  );
+}

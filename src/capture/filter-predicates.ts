@@ -1,5 +1,6 @@
 /** The primitives of pcap-filter(7) as predicates over a probe. What each tests, and in which order, follows the code that libpcap 1.10 makes. */
 import type { MacAddress } from "../wire/address.ts";
+import { ETHER_TYPES, TRANSPORT_PROTOCOLS } from "./filter-names.ts";
 import type { FilterProbe, Layer } from "./filter-probe.ts";
 
 export type Predicate = (probe: FilterProbe) => boolean;
@@ -112,6 +113,16 @@ export function ip6Protocol(layer: Layer, protocol: number): Predicate {
     const next = probe.load8(payload + 6);
     return next === protocol || (next === IP6_FRAGMENT_HEADER && probe.load8(payload + IP6_HEADER_BYTES) === protocol);
   };
+}
+
+/** The bare word of a protocol: `ip`, `arp`, `tcp`. */
+export function protocol(layer: Layer, word: string): Predicate {
+  const type = ETHER_TYPES.get(word);
+  if (type !== undefined) return etherType(layer, type);
+  const { number, over } = TRANSPORT_PROTOCOLS.get(word)!;
+  if (over === "ip") return ipProtocol(layer, number);
+  if (over === "ip6") return ip6Protocol(layer, number);
+  return either(ipProtocol(layer, number), ip6Protocol(layer, number));
 }
 
 /** The packet is the first fragment or whole: the transport header is there. */

@@ -3,10 +3,13 @@
  * `vxlan` and `geneve` (what follows them speaks of the inner frame), `less`, `greater`, expressions such as `tcp[tcpflags] & tcp-syn != 0`,
  * `and`, `or`, `not`, parentheses. What it accepts means what it means to tcpdump.
  */
-import { FilterParser, type FilterProblem, type HostLookup } from "./filter-parser.ts";
+import { FilterCursor, type FilterProblem } from "./filter-cursor.ts";
+import { FilterParser } from "./filter-parser.ts";
 import { FilterProbe } from "./filter-probe.ts";
+import type { HostLookup } from "./filter-values.ts";
 
-export type { FilterProblem, HostLookup } from "./filter-parser.ts";
+export type { FilterProblem } from "./filter-cursor.ts";
+export type { HostLookup } from "./filter-values.ts";
 
 /**
  * Whether the frame from `at` to `end` matches; never throws, whatever the bytes. `length` is the frame's length on the wire when only a part of it was
@@ -21,10 +24,11 @@ export function compileFilter(text: string, lookup: HostLookup = () => undefined
   if (text.length > MAXIMUM_CHARACTERS) {
     return { at: MAXIMUM_CHARACTERS, found: `${text.length} characters`, expected: `at most ${MAXIMUM_CHARACTERS}` };
   }
-  const parser = new FilterParser(text, lookup);
+  const cursor = new FilterCursor(text);
+  const parser = new FilterParser(cursor, lookup);
   const matches = parser.parse();
   if (matches === undefined) {
-    return parser.problem ?? { at: 0, found: text, expected: "a filter expression" };
+    return cursor.problem ?? { at: 0, found: text, expected: "a filter expression" };
   }
   const probe = new FilterProbe(parser.levels);
   return (bytes, at, end, length = end - at) => {
