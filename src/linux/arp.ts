@@ -30,17 +30,29 @@ export class Arp {
   receive(frame: FrameId, device: NetDevice): void {
     const { frames } = this.#core;
     const at = frames.start(frame) + ethernet.HEADER_BYTES;
-    if (device.noArp || device.kind === "loopback") return frames.drop(frame, "arp-ignored", device);
+    if (device.noArp || device.kind === "loopback") {
+      frames.drop(frame, "arp-ignored", device);
+      return;
+    }
     const packet = arp.parse(frames.bytes, at, frames.end(frame));
-    if (typeof packet === "string") return frames.drop(frame, "arp-malformed", device);
-    if (packet.operation !== arp.OPERATION_REQUEST && packet.operation !== arp.OPERATION_REPLY)
-      return frames.drop(frame, "arp-ignored", device);
+    if (typeof packet === "string") {
+      frames.drop(frame, "arp-malformed", device);
+      return;
+    }
+    if (packet.operation !== arp.OPERATION_REQUEST && packet.operation !== arp.OPERATION_REPLY) {
+      frames.drop(frame, "arp-ignored", device);
+      return;
+    }
     const target = packet.targetProtocolAddress;
     const settings = this.#core.devices.of(device).settings;
-    if (isMulticastIpv4(target) || (target >>> 24 === 127 && !settings.routeLocalnet))
-      return frames.drop(frame, "arp-ignored", device);
-    if (settings.dropGratuitousArp && packet.senderProtocolAddress === target)
-      return frames.drop(frame, "arp-ignored", device);
+    if (isMulticastIpv4(target) || (target >>> 24 === 127 && !settings.routeLocalnet)) {
+      frames.drop(frame, "arp-ignored", device);
+      return;
+    }
+    if (settings.dropGratuitousArp && packet.senderProtocolAddress === target) {
+      frames.drop(frame, "arp-ignored", device);
+      return;
+    }
     const forHost =
       !ethernet.isGroupDestination(frames.bytes, frames.start(frame)) ||
       (frames.flags[frame]! & FRAME_FLAG_FOR_HOST) !== 0;

@@ -64,20 +64,30 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
     const start = frames.start(frame);
     const at = start + ipv4.headerBytes(bytes, start);
     const end = frames.end(frame);
-    if (icmp.check(bytes, at, end) !== undefined) return this.#drop(frame, "icmp-malformed", device);
-    if (frames.checksumKnown[frame] === 0 && !icmp.checksumOk(frames, at, end))
-      return this.#drop(frame, "icmp-bad-checksum", device);
+    if (icmp.check(bytes, at, end) !== undefined) {
+      this.#drop(frame, "icmp-malformed", device);
+      return;
+    }
+    if (frames.checksumKnown[frame] === 0 && !icmp.checksumOk(frames, at, end)) {
+      this.#drop(frame, "icmp-bad-checksum", device);
+      return;
+    }
     const type = icmp.type(bytes, at);
     const group = (frames.flags[frame]! & FRAME_FLAG_GROUP) !== 0 || this.#isGroup(ipv4.destination(bytes, start));
     switch (type) {
       case icmp.TYPE_ECHO_REQUEST:
-        if (sysctl.echoIgnoreAll || (group && sysctl.echoIgnoreBroadcasts))
-          return this.#drop(frame, "icmp-unhandled", device);
+        if (sysctl.echoIgnoreAll || (group && sysctl.echoIgnoreBroadcasts)) {
+          this.#drop(frame, "icmp-unhandled", device);
+          return;
+        }
         this.#reply(frame, at, icmp.TYPE_ECHO_REPLY, device);
         frames.consume(frame);
         return;
       case icmp.TYPE_TIMESTAMP_REQUEST:
-        if (group && sysctl.echoIgnoreBroadcasts) return this.#drop(frame, "icmp-unhandled", device);
+        if (group && sysctl.echoIgnoreBroadcasts) {
+          this.#drop(frame, "icmp-unhandled", device);
+          return;
+        }
         this.#reply(frame, at, icmp.TYPE_TIMESTAMP_REPLY, device);
         frames.consume(frame);
         return;

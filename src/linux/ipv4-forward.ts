@@ -22,19 +22,24 @@ export class Ipv4Forward {
   forward(frame: FrameId, path: RoutedPath, ingress: NetDevice): void {
     const core = this.#core;
     const frames = core.frames;
-    if ((frames.flags[frame]! & FRAME_FLAG_GROUP) !== 0) return this.#drop(frame, "ipv4-not-unicast", ingress);
+    if ((frames.flags[frame]! & FRAME_FLAG_GROUP) !== 0) {
+      this.#drop(frame, "ipv4-not-unicast", ingress);
+      return;
+    }
     if (core.transform !== undefined && !core.transform.admits(frame, ingress, true)) return;
     const at = frames.start(frame);
     if (ipv4.timeToLive(frames.bytes, at) <= 1) {
       core.errors?.sendError(frame, icmp.TYPE_TIME_EXCEEDED, icmp.CODE_TTL_EXCEEDED, 0, ingress);
-      return this.#drop(frame, "ipv4-ttl-exceeded", ingress);
+      this.#drop(frame, "ipv4-ttl-exceeded", ingress);
+      return;
     }
     const mtu = path.forwardMtu();
     const limit = frames.fragmentLimit[frame]!;
     const tooLong = frames.length(frame) > mtu && (limit === 0 || limit > mtu);
     if (tooLong && ipv4.dontFragment(frames.bytes, at)) {
       core.errors?.sendError(frame, icmp.TYPE_UNREACHABLE, icmp.CODE_FRAGMENTATION_NEEDED, mtu, ingress);
-      return this.#drop(frame, "ipv4-fragmentation-needed", ingress);
+      this.#drop(frame, "ipv4-fragmentation-needed", ingress);
+      return;
     }
     let next = frames.writable(frame);
     ipv4.decrementTtl(frames.bytes, frames.start(next));

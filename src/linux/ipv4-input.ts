@@ -49,10 +49,15 @@ export class Ipv4Input {
     const frames = core.frames;
     const at = frames.start(frame);
     const bytes = frames.bytes;
-    if (ipv4.check(bytes, at, frames.end(frame)) !== undefined) return this.#drop(frame, "ipv4-malformed", device);
+    if (ipv4.check(bytes, at, frames.end(frame)) !== undefined) {
+      this.#drop(frame, "ipv4-malformed", device);
+      return;
+    }
     // A checksum known to be good covers nothing that a link may have corrupted: the header is as it was made.
-    if (frames.checksumKnown[frame] === 0 && !ipv4.checksumOk(frames, at))
-      return this.#drop(frame, "ipv4-bad-checksum", device);
+    if (frames.checksumKnown[frame] === 0 && !ipv4.checksumOk(frames, at)) {
+      this.#drop(frame, "ipv4-bad-checksum", device);
+      return;
+    }
     const length = ipv4.totalLength(bytes, at);
     if (length !== frames.length(frame)) frames.resize(frame, length);
     let next = frame;
@@ -105,34 +110,71 @@ export class Ipv4Input {
     const destination = ipv4.destination(bytes, at);
     const source = ipv4.source(bytes, at);
     // What crosses the loopback device was routed when it was sent.
-    if (device.kind === "loopback") return this.#routeLooped(frame, destination, device);
-    if (destination >>> 28 === 0xe && destination !== BROADCAST)
-      return this.#routeMulticast(frame, destination, source, device);
+    if (device.kind === "loopback") {
+      this.#routeLooped(frame, destination, device);
+      return;
+    }
+    if (destination >>> 28 === 0xe && destination !== BROADCAST) {
+      this.#routeMulticast(frame, destination, source, device);
+      return;
+    }
     const settings = this.#core.devices.of(device).settings;
-    if (source >>> 28 === 0xe || source === BROADCAST) return this.#drop(frame, "ipv4-martian-source", device);
-    if (destination === BROADCAST || (source === 0 && destination === 0))
-      return this.#routeBroadcast(frame, source, device);
-    if (source >>> 24 === 0) return this.#drop(frame, "ipv4-martian-source", device);
-    if (destination >>> 24 === 0) return this.#drop(frame, "ipv4-martian-destination", device);
+    if (source >>> 28 === 0xe || source === BROADCAST) {
+      this.#drop(frame, "ipv4-martian-source", device);
+      return;
+    }
+    if (destination === BROADCAST || (source === 0 && destination === 0)) {
+      this.#routeBroadcast(frame, source, device);
+      return;
+    }
+    if (source >>> 24 === 0) {
+      this.#drop(frame, "ipv4-martian-source", device);
+      return;
+    }
+    if (destination >>> 24 === 0) {
+      this.#drop(frame, "ipv4-martian-destination", device);
+      return;
+    }
     if (!settings.routeLocalnet) {
-      if (destination >>> 24 === 127) return this.#drop(frame, "ipv4-martian-destination", device);
-      if (source >>> 24 === 127) return this.#drop(frame, "ipv4-martian-source", device);
+      if (destination >>> 24 === 127) {
+        this.#drop(frame, "ipv4-martian-destination", device);
+        return;
+      }
+      if (source >>> 24 === 127) {
+        this.#drop(frame, "ipv4-martian-source", device);
+        return;
+      }
     }
     if (routing.hasAddress(destination)) {
       if (this.#admitsSource(frame, source, destination, device)) this.#deliverWithOptions(frame, device);
       return;
     }
     const path = this.#core.resolver.resolveTransit(destination, source, frames.mark[frame]!, device);
-    if (typeof path === "string") return this.#noRoute(frame, path, device);
-    if (path.kind === "broadcast") return this.#routeBroadcast(frame, source, device);
+    if (typeof path === "string") {
+      this.#noRoute(frame, path, device);
+      return;
+    }
+    if (path.kind === "broadcast") {
+      this.#routeBroadcast(frame, source, device);
+      return;
+    }
     if (path.kind === "local") {
       if (this.#admitsSource(frame, source, destination, device)) this.#deliverWithOptions(frame, device);
       return;
     }
-    if (!settings.forwarding) return this.#drop(frame, "ipv4-not-local", device);
+    if (!settings.forwarding) {
+      this.#drop(frame, "ipv4-not-local", device);
+      return;
+    }
     const verdict = validateSource(this.#core, source, destination, frames.mark[frame]!, device, path.device);
-    if (verdict === "martian") return this.#drop(frame, "ipv4-martian-source", device);
-    if (verdict === "reverse-path") return this.#drop(frame, "ipv4-reverse-path", device);
+    if (verdict === "martian") {
+      this.#drop(frame, "ipv4-martian-source", device);
+      return;
+    }
+    if (verdict === "reverse-path") {
+      this.#drop(frame, "ipv4-reverse-path", device);
+      return;
+    }
     if (path.device === device && verdict === "on-link" && settings.sendRedirects && settings.sharedMedia)
       frames.flags[frame] = frames.flags[frame]! | FRAME_FLAG_REDIRECT;
     if (!this.#optionsHold(frame, device)) return;
@@ -150,10 +192,15 @@ export class Ipv4Input {
   }
 
   #routeMulticast(frame: FrameId, group: Ipv4Address, source: Ipv4Address, device: NetDevice): void {
-    if (this.#core.groups?.isMember(device, group) !== true) return this.#drop(frame, "ipv4-not-unicast", device);
+    if (this.#core.groups?.isMember(device, group) !== true) {
+      this.#drop(frame, "ipv4-not-unicast", device);
+      return;
+    }
     const local = group >>> 8 === 0xe0_0000;
-    if (source >>> 28 === 0xe || source === BROADCAST || source >>> 24 === 127 || (source === 0 && !local))
-      return this.#drop(frame, "ipv4-martian-source", device);
+    if (source >>> 28 === 0xe || source === BROADCAST || source >>> 24 === 127 || (source === 0 && !local)) {
+      this.#drop(frame, "ipv4-martian-source", device);
+      return;
+    }
     if (source !== 0 && !this.#isLooped(frame, source) && !this.#admitsSource(frame, source, group, device)) return;
     this.#deliverWithOptions(frame, device);
   }
@@ -208,7 +255,10 @@ export class Ipv4Input {
 
   /** ip_error: a router says so, a host keeps silent. */
   #noRoute(frame: FrameId, error: NoPath, device: NetDevice): void {
-    if (!this.#core.devices.of(device).settings.forwarding) return this.#drop(frame, "ipv4-not-local", device);
+    if (!this.#core.devices.of(device).settings.forwarding) {
+      this.#drop(frame, "ipv4-not-local", device);
+      return;
+    }
     this.#core.errors?.sendNoRoute(frame, error, device);
     this.#drop(frame, REASON_OF_ERROR[error], device);
   }

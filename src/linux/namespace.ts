@@ -14,6 +14,7 @@ import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
 import { Icmp } from "./icmp.ts";
+import { Igmp } from "./igmp.ts";
 import { InetDevices } from "./inet-device.ts";
 import { Ipv4 } from "./ipv4.ts";
 import { Ipv4Core } from "./ipv4-core.ts";
@@ -31,6 +32,7 @@ import { PathExceptions } from "./path-exceptions.ts";
 import { Resolver } from "./resolver.ts";
 import { Routing } from "./routing.ts";
 import { Sysctl } from "./sysctl.ts";
+import { Udp } from "./udp.ts";
 
 export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly name: string;
@@ -42,6 +44,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly neighbours: NeighbourTable;
   readonly ipv4: Ipv4;
   readonly icmp: Icmp;
+  readonly igmp: Igmp;
+  readonly udp: Udp;
   readonly arp: Arp;
   /** Where sockets draw ports and identifiers from. */
   readonly socketRandom: Random;
@@ -79,6 +83,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     });
     this.ipv4 = new Ipv4(core);
     this.icmp = new Icmp(core, this.ipv4);
+    this.igmp = new Igmp(core, this.ipv4);
+    this.udp = new Udp(core, this.ipv4);
     this.arp = new Arp(core);
     this.neighbours.resolver = {
       solicit: (neighbour, target, because) => this.arp.solicit(neighbour, target, because),
@@ -148,6 +154,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     for (const address of [...device.addresses]) this.#addresses.remove(device, address);
     this.neighbours.flush(device);
     this.routes.deviceChanged(device, "removed");
+    this.igmp.deviceChanged(device, "removed");
     this.#release(device);
     device.name = name;
     device.stack = to;
@@ -180,7 +187,10 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   /** A frame that no bridge port took. It starts at its Ethernet header. */
   receive(device: NetDevice, frame: FrameId): void {
     const frames = this.frames;
-    if (frames.length(frame) < ethernet.HEADER_BYTES) return frames.drop(frame, "frame-truncated", device);
+    if (frames.length(frame) < ethernet.HEADER_BYTES) {
+      frames.drop(frame, "frame-truncated", device);
+      return;
+    }
     const bytes = frames.bytes;
     const at = frames.start(frame);
     const type = ethernet.etherType(bytes, at);
@@ -190,8 +200,10 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
       (ethernet.destinationLow(bytes, at) !== device.addressLow ||
         ethernet.destinationHigh(bytes, at) !== device.addressHigh) &&
       (frames.flags[frame]! & FRAME_FLAG_FOR_HOST) === 0
-    )
-      return frames.drop(frame, "not-for-us", device);
+    ) {
+      frames.drop(frame, "not-for-us", device);
+      return;
+    }
     if (type === ethernet.ETHERTYPE_IPV4) {
       const own = frames.writable(frame);
       frames.pull(own, ethernet.HEADER_BYTES);
@@ -209,11 +221,13 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
       this.#addresses.deviceChanged(device, change);
       this.routes.deviceChanged(device, change);
       this.neighbours.deviceChanged(device, change);
+      this.igmp.deviceChanged(device, change);
       return;
     }
     this.routes.deviceChanged(device, change);
     this.neighbours.deviceChanged(device, change);
     this.#addresses.deviceChanged(device, change);
+    this.igmp.deviceChanged(device, change);
   }
 
   #adopt(device: NetDevice): void {

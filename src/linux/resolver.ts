@@ -72,13 +72,13 @@ export class RoutedPath implements Path {
       const learnt = this.#exceptions.get(this.destination)?.mtu;
       if (learnt !== undefined && learnt < mtu) mtu = learnt;
     }
-    return mtu < MAXIMUM_MTU ? mtu : MAXIMUM_MTU;
+    return Math.min(mtu, MAXIMUM_MTU);
   }
 
   /** What a router goes by (ip_forward_use_pmtu 0): the device's or the route's, not what was learnt. */
   forwardMtu(): number {
     const mtu = this.route?.mtu ?? this.device.mtu;
-    return mtu < MAXIMUM_MTU ? mtu : MAXIMUM_MTU;
+    return Math.min(mtu, MAXIMUM_MTU);
   }
 }
 
