@@ -20,6 +20,16 @@ export function deviationNs(jitterNs: Nanoseconds, distribution: DelayDistributi
   return scaledDeviationNs(jitterNs, random.below(TABLE_SIZE));
 }
 
+/**
+ * The same from a random number of 32 bits that is drawn elsewhere: netem's. It takes the remainder, so that little is left of a
+ * correlation in the number; the kernel does the same.
+ */
+export function deviationOf(drawn: number, jitterNs: Nanoseconds, distribution: DelayDistribution): Nanoseconds {
+  return distribution === "uniform"
+    ? (drawn % (2 * jitterNs)) - jitterNs
+    : scaledDeviationNs(jitterNs, drawn % TABLE_SIZE);
+}
+
 /** The deviation that place `index` of the normal table gives, 0 to 4095. */
 export function scaledDeviationNs(jitterNs: Nanoseconds, index: number): Nanoseconds {
   const deviation = normalTable()[index]!;

@@ -114,18 +114,21 @@ export class WireEnd implements Driver, DeviceListener {
       return;
     }
     let sent = frame;
-    if ((frames.mark[frame]! | frames.connection[frame]!) !== 0) sent = this.#scrub(frame);
+    const notes =
+      frames.mark[frame]! | frames.connection[frame]! | frames.flags[frame]! | frames.fragmentLimit[frame]!;
+    if (notes !== 0) sent = this.#scrub(frame);
     if (this.#impairment === undefined) this.#clock.schedule(this.#delayNs, this.#peerReceiver, sent);
     else this.#impairment.transmit(sent);
   }
 
-  /** Marks and connections are the sending host's own (skb_scrub_packet); another holder there may still need them. */
+  /** What the sending host knows of a frame stays there (skb_scrub_packet); another holder there may still need it. */
   #scrub(frame: FrameId): FrameId {
     const frames = this.#frames;
     const own = frames.writable(frame);
     frames.mark[own] = 0;
     frames.connection[own] = 0;
     frames.flags[own] = 0;
+    frames.fragmentLimit[own] = 0;
     return own;
   }
 
