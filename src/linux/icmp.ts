@@ -73,7 +73,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
       return;
     }
     const type = icmp.type(bytes, at);
-    const group = (frames.flags[frame]! & FRAME_FLAG_GROUP) !== 0 || this.#isGroup(ipv4.destination(bytes, start));
+    const group = this.#isGroup(ipv4.destination(bytes, start));
     switch (type) {
       case icmp.TYPE_ECHO_REQUEST:
         if (sysctl.echoIgnoreAll || (group && sysctl.echoIgnoreBroadcasts)) {
@@ -272,6 +272,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
   }
 
   #isGroup(address: Ipv4Address): boolean {
+    if (this.#core.routing.hasAddress(address)) return false;
     const kind = this.#core.routing.addressType(address);
     return kind === "broadcast" || kind === "multicast";
   }

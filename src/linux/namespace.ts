@@ -10,6 +10,7 @@ import * as ethernet from "../wire/ethernet.ts";
 import * as icmp from "../wire/icmp.ts";
 import { Addresses, type AddressOptions } from "./addresses.ts";
 import { Arp } from "./arp.ts";
+import type { BridgeHooks } from "./bridge-hooks.ts";
 import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
@@ -31,8 +32,15 @@ import {
 import { PathExceptions } from "./path-exceptions.ts";
 import { Resolver } from "./resolver.ts";
 import { Routing } from "./routing.ts";
+import type { StormGuard } from "./storm-guard.ts";
 import { Sysctl } from "./sysctl.ts";
 import { Udp } from "./udp.ts";
+import type { Xfrm } from "./xfrm/xfrm.ts";
+
+/** A packet socket: sees frames before protocols do. The frame starts at its Ethernet header and stays the caller's. */
+export interface PacketListener {
+  frame(frame: FrameId, device: NetDevice): void;
+}
 
 export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly name: string;
@@ -51,6 +59,13 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly socketRandom: Random;
   /** `lo`: made with the namespace, down until somebody sets it up. */
   readonly loopback: NetDevice;
+  /** IPsec; undefined until the first policy or association (`xfrmOf`). */
+  xfrm: Xfrm | undefined = undefined;
+  /** br_netfilter: sees the frames that this namespace's bridges carry. */
+  netfilterBridge: BridgeHooks | undefined = undefined;
+  /** Watches this namespace's bridges for frames that go round and round. */
+  stormGuard: StormGuard | undefined = undefined;
+  readonly packetListeners: PacketListener[] = [];
   readonly #inetDevices: InetDevices;
   readonly #addresses: Addresses;
   readonly #devices = new Map<string, NetDevice>();
@@ -191,6 +206,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
       frames.drop(frame, "frame-truncated", device);
       return;
     }
+    if (this.packetListeners.length > 0)
+      for (const listener of [...this.packetListeners]) listener.frame(frame, device);
     const bytes = frames.bytes;
     const at = frames.start(frame);
     const type = ethernet.etherType(bytes, at);

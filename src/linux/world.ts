@@ -7,12 +7,15 @@ import type { MacAddress } from "../wire/address.ts";
 import { FrameStore } from "./frame-store.ts";
 import { NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
+import { DEFAULT_STORM_LIMIT, StormGuard } from "./storm-guard.ts";
 import { WireEnd } from "./wire-end.ts";
 
 export interface WorldSettings {
   readonly seed: string | number;
   /** Time to cross a veth pair or the loopback, so that captures of several interfaces have one readable order; default 1 us, may be 0. */
   readonly crossingNs?: Nanoseconds;
+  /** How often one bridge may relay one packet before the run is stopped as a storm; 0: never. */
+  readonly stormLimit?: number;
 }
 
 /** One end of a link to be made. */
@@ -28,6 +31,7 @@ export class World {
   readonly frames: FrameStore;
   readonly random: Random;
   readonly crossingNs: Nanoseconds;
+  readonly stormGuard: StormGuard | undefined;
   readonly #namespaces = new Map<string, NetworkNamespace>();
 
   constructor(settings: WorldSettings) {
@@ -35,6 +39,10 @@ export class World {
     this.simulation = new Simulation(this.random);
     this.frames = new FrameStore(this.simulation);
     this.crossingNs = settings.crossingNs ?? MICROSECOND;
+    this.stormGuard =
+      settings.stormLimit === 0
+        ? undefined
+        : new StormGuard(this.simulation, settings.stormLimit ?? DEFAULT_STORM_LIMIT);
   }
 
   get namespaces(): ReadonlyMap<string, NetworkNamespace> {
@@ -51,6 +59,7 @@ export class World {
       this.random.fork(`namespace ${name}`),
       this.crossingNs,
     );
+    namespace.stormGuard = this.stormGuard;
     this.#namespaces.set(name, namespace);
     return namespace;
   }
