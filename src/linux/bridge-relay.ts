@@ -40,6 +40,8 @@ export interface RelayHost {
   readonly frames: FrameStore;
   /** br_netfilter, while `net.bridge.bridge-nf-call-iptables` is 1. */
   readonly netfilterBridge?: BridgeHooks | undefined;
+  /** Ends the run when a frame goes round and round. */
+  readonly stormGuard?: StormGuard | undefined;
 }
 
 /** An Ethernet header and one VLAN tag: how much longer than the MTU a frame may be, tagged or not (is_skb_forwardable). */
@@ -58,16 +60,13 @@ export class BridgeRelay implements Driver, FrameRelay {
   readonly #host: RelayHost;
   readonly #clock: Clock;
   readonly #frames: FrameStore;
-  readonly #stormGuard: StormGuard | undefined;
-  readonly #stormNumber: number;
+  #stormNumber = 0;
 
-  constructor(bridge: RelayBridge, host: RelayHost, stormGuard: StormGuard | undefined) {
+  constructor(bridge: RelayBridge, host: RelayHost) {
     this.#bridge = bridge;
     this.#host = host;
     this.#clock = host.clock;
     this.#frames = host.frames;
-    this.#stormGuard = stormGuard;
-    this.#stormNumber = stormGuard?.enlist() ?? 0;
   }
 
   /** A port received a frame: br_handle_frame. */
@@ -98,11 +97,8 @@ export class BridgeRelay implements Driver, FrameRelay {
       this.#drop(frame, "bridge-port-not-forwarding", ingress);
       return;
     }
-    const guard = this.#stormGuard;
-    if (
-      guard !== undefined &&
-      !guard.allows(frames.packetId[frame]!, this.#stormNumber, this.#bridge.device, bytes, at, frames.end(frame))
-    ) {
+    const guard = this.#host.stormGuard;
+    if (guard !== undefined && !this.#guarded(guard, frame)) {
       this.#drop(frame, "bridge-storm", ingress);
       return;
     }
@@ -345,6 +341,14 @@ export class BridgeRelay implements Driver, FrameRelay {
     frames.consume(frame);
     if (ingress.guard) this.#bridge.tree.disablePort(ingress);
     else this.#bridge.tree.receive(ingress, message);
+  }
+
+  #guarded(guard: StormGuard, frame: FrameId): boolean {
+    const frames = this.#frames;
+    if (this.#stormNumber === 0) this.#stormNumber = guard.enlist();
+    const at = frames.start(frame);
+    const { device } = this.#bridge;
+    return guard.allows(frames.packetId[frame]!, this.#stormNumber, device, frames.bytes, at, frames.end(frame));
   }
 
   #drop(frame: FrameId, reason: DropReason, ingress: BridgePort | undefined): void {

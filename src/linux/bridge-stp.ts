@@ -182,6 +182,12 @@ export class SpanningTree {
     }
   }
 
+  /** By hand, while the protocol is off. */
+  forceState(port: BridgePort, state: PortState): void {
+    this.#setState(port, state);
+    this.#selectStates();
+  }
+
   addPort(port: BridgePort): void {
     this.#trees.set(port, {
       port,

@@ -8,10 +8,10 @@ import { assert } from "../sim/assert.ts";
 import type { Random } from "../sim/random.ts";
 import type { Clock } from "../sim/simulation.ts";
 import { type Nanoseconds, SECOND } from "../sim/time.ts";
-import { isGroup, MAC_ZERO, type MacAddress } from "../wire/address.ts";
+import { type Ipv4Address, isGroup, MAC_ZERO, type MacAddress } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import * as stp from "../wire/stp.ts";
-import { MulticastSnooping } from "./bridge-multicast.ts";
+import { ALL_SNOOPERS, MulticastSnooping } from "./bridge-multicast.ts";
 import { BridgePort, PORT_NUMBER_LIMIT } from "./bridge-port.ts";
 import { BridgeRelay, type RelayBridge, type RelayHost } from "./bridge-relay.ts";
 import { SpanningTree, type SpanningTreeBridge } from "./bridge-stp.ts";
@@ -21,13 +21,17 @@ import { type FdbFlags, FilteringDatabase } from "./filtering-database.ts";
 import type { FrameId, FrameStore } from "./frame-store.ts";
 import { LinkWatch } from "./link-watch.ts";
 import type { DeviceChange, DeviceKind, DeviceListener, Driver, NetDevice } from "./net-device.ts";
-import type { StormGuard } from "./storm-guard.ts";
 import { takeIngress } from "./vlan-device.ts";
 import { WireEnd } from "./wire-end.ts";
 
 /** What a bridge needs of the namespace that it is made in. */
 export interface BridgeHost extends RelayHost {
   readonly random: Random;
+  /** Memberships of the host itself. */
+  readonly igmp?: {
+    join(device: NetDevice, group: Ipv4Address): Errno | undefined;
+    leave(device: NetDevice, group: Ipv4Address): Errno | undefined;
+  };
   addDevice(options: { name: string; kind: DeviceKind; address: MacAddress; mtu: number; driver: Driver }): NetDevice;
 }
 
@@ -37,7 +41,6 @@ export interface BridgeOptions {
   readonly address?: MacAddress | undefined;
   /** A bridge without a set MTU has its ports' smallest one. */
   readonly mtu?: number | undefined;
-  readonly stormGuard?: StormGuard | undefined;
 }
 
 const DEFAULT_MTU = 1_500;
@@ -71,6 +74,7 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
   groupForwardMask = 0;
   filtersVlans = false;
 
+  readonly #host: BridgeHost;
   readonly #frames: FrameStore;
   readonly #relay: BridgeRelay;
   readonly #linkWatch: LinkWatch;
@@ -78,14 +82,16 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
   #ageingNs: Nanoseconds = DEFAULT_AGEING_NS;
   #addressFixed: boolean;
   #mtuFixed: boolean;
+  #snoops = false; // has joined ALL_SNOOPERS
   #adjusting = false; // what changes now is our own doing
 
   constructor(host: BridgeHost, options: BridgeOptions) {
+    this.#host = host;
     this.clock = host.clock;
     this.#frames = host.frames;
     this.#addressFixed = options.address !== undefined;
     this.#mtuFixed = options.mtu !== undefined;
-    this.#relay = new BridgeRelay(this, host, options.stormGuard);
+    this.#relay = new BridgeRelay(this, host);
     const address = options.address ?? randomAddress(host.random.fork(`address of ${options.name}`));
     this.fdb = new FilteringDatabase(DEFAULT_AGEING_NS);
     this.multicast = new MulticastSnooping(host.clock, host.frames);
@@ -125,6 +131,12 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
   /** The host sends by the bridge's own device. */
   transmit(frame: FrameId): void {
     this.#relay.transmit(frame);
+  }
+
+  /** `mcast_snooping`: on by default. */
+  setMulticastSnooping(enabled: boolean): void {
+    this.multicast.enabled = enabled;
+    if (this.up) this.#joinSnoopers(enabled);
   }
 
   port(device: NetDevice): BridgePort | undefined {
@@ -215,10 +227,12 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
       case "up":
         this.tree.start();
         for (const port of this.#ports) if (port.operational) this.tree.enablePort(port);
+        this.#joinSnoopers(this.multicast.enabled);
         break;
       case "down":
         for (const port of this.#ports) this.tree.disablePort(port);
         this.tree.stop();
+        this.#joinSnoopers(false);
         break;
       case "address":
         if (this.#adjusting) break;
@@ -258,6 +272,14 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
         this.removePort(device);
         break;
     }
+  }
+
+  /** br_multicast_join_snoopers: a bridge that snoops says so to routers, RFC 4286, if it has an address to say it with. */
+  #joinSnoopers(join: boolean): void {
+    if (join === this.#snoops) return;
+    this.#snoops = join;
+    if (join) this.#host.igmp?.join(this.device, ALL_SNOOPERS);
+    else this.#host.igmp?.leave(this.device, ALL_SNOOPERS);
   }
 
   /** br_port_carrier_check. */

@@ -96,6 +96,11 @@ export class FilteringDatabase {
     this.ageingNs = ageingNs;
   }
 
+  /** Entries held, expired ones that nobody has looked at since included. */
+  get size(): number {
+    return this.#table.size;
+  }
+
   /** The live entry of an address (its halves as frames carry them), or undefined. An expired one is removed on sight. */
   find(high: number, low: number, vlan: number, nowNs: Nanoseconds): FdbEntry | undefined {
     return this.#live(high, low, vlan, nowNs);

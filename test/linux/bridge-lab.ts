@@ -5,6 +5,7 @@ import type { BridgeHooks } from "../../src/linux/bridge-hooks.ts";
 import { BridgePort } from "../../src/linux/bridge-port.ts";
 import { type FrameId, FrameStore } from "../../src/linux/frame-store.ts";
 import { type DeviceKind, type Driver, NetDevice, type ProtocolStack } from "../../src/linux/net-device.ts";
+import type { StormGuard } from "../../src/linux/storm-guard.ts";
 import { WireEnd } from "../../src/linux/wire-end.ts";
 import { Random } from "../../src/sim/random.ts";
 import { Simulation } from "../../src/sim/simulation.ts";
@@ -19,6 +20,7 @@ export class Host implements BridgeHost, ProtocolStack {
   readonly frames: FrameStore;
   readonly random: Random;
   netfilterBridge: BridgeHooks | undefined = undefined;
+  stormGuard: StormGuard | undefined = undefined;
   /** Hexadecimal bytes of what the protocols got, with the device's name in front. */
   readonly got: string[] = [];
   /** Flags of the frames got. */
