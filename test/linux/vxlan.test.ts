@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { createVxlan, Vxlan } from "../../src/linux/vxlan.ts";
 import type { Ipv4Address, MacAddress, Vni } from "../../src/wire/address.ts";
 import * as arp from "../../src/wire/arp.ts";
-import { fromHex } from "../../src/wire/bytes.ts";
+import { fromHex, toHex } from "../../src/wire/bytes.ts";
 import * as ethernet from "../../src/wire/ethernet.ts";
 import * as icmp from "../../src/wire/icmp.ts";
 import * as ipv4 from "../../src/wire/ipv4.ts";
@@ -209,6 +209,22 @@ describe("A VXLAN device, receiving", () => {
     network.send(n1, innerFrame({ source: "02:42:0a:00:00:03", destination: "02:42:0a:00:00:02" }));
     expect(n2.received).toHaveLength(0);
     expect(n3.received).toHaveLength(1);
+  });
+
+  it("ends the inner frame where the UDP datagram ends, though the IP packet be longer", () => {
+    const { network, n1, n2 } = twoNodes();
+    const inner = innerFrame({});
+    const payload = Uint8Array.from([8, 0, 0, 0, 0, 0, 100, 0, ...inner, 1, 2, 3]);
+    const bytes = outerFrame(n1, n2, payload);
+    bytes[UDP_AT + 5] = bytes[UDP_AT + 5]! - 3;
+    network.arrive(n2, bytes);
+    expect(n2.received.map((got) => [...got])).toEqual([[...inner]]);
+  });
+
+  it("checks sources only in order to learn them: with nolearning even a group address passes", () => {
+    const { network, n1, n2 } = twoNodes(() => ({ learning: false }));
+    network.send(n1, innerFrame({ source: "03:42:0a:00:00:09" }));
+    expect(n2.received).toHaveLength(1);
   });
 
   it("learns nothing with nolearning", () => {
@@ -501,26 +517,23 @@ describe("A VXLAN device whose frames are too long for the underlay", () => {
     const { network, n1 } = twoNodes(() => ({ mtu: 1500 }));
     n1.vxlan.device.master = n1.eth0; // any device: being a port is what counts
     const inner = innerFrame({ payloadBytes: 1_472, dontFragment: true, timeToLive: 63 });
+    inner.fill(0, 40, 42); // the recorded datagram had no checksum
     network.send(n1, inner);
     expect(sent(n1)).toHaveLength(0);
     expect(network.drops("vxlan-mtu-exceeded")).toBe(1);
+    // What Linux 6.18 sent in answer to this very frame: 590 bytes, of which these are the first.
+    const recorded =
+      "02420a00000202420a0000030800" +
+      "4500024000004000" +
+      "3f0125b9" +
+      "0a0000030a000002" +
+      "030416d2000005aa" +
+      "450005dc000740003f1122060a0000020a0000034e21000705c80000" +
+      "00010203040506070809";
     const [answer] = n1.received;
-    expect(answer).toHaveLength(14 + 576);
-    expect(ethernet.source(answer!, 0)).toBe(mac("02:42:0a:00:00:03"));
-    const header = ipv4.parse(answer!, 14, answer!.length);
-    expect(header).toMatchObject({
-      typeOfService: 0,
-      identification: 0,
-      dontFragment: true,
-      timeToLive: 63,
-      source: ip("10.0.0.3"),
-      destination: ip("10.0.0.2"),
-    });
-    expect([...answer!.subarray(34, 36), ...answer!.subarray(38, 42)]).toEqual([3, 4, 0, 0, 1_450 >> 8, 1_450 & 255]);
+    expect(answer).toHaveLength(590);
+    expect(toHex(answer!, 0, recorded.length / 2)).toBe(recorded);
     expect([...answer!.subarray(42)]).toEqual([...inner.subarray(14, 14 + 548)]);
-    let sum = 0;
-    for (let at = 34; at < answer!.length; at += 2) sum += answer![at]! * 256 + answer![at + 1]!;
-    expect(sum % 0xffff).toBe(0);
   });
 
   it("drops with df set, and makes this host remember the smaller MTU where it routes into the tunnel itself", () => {
