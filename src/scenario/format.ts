@@ -1,9 +1,11 @@
 /** The scenario format: every key, what it may hold and what it is for. Reader and JSON Schema both come from here. */
-import { networkOf, parseIpv4, parseMac, parsePrefix } from "../wire/address.ts";
+import { isMap } from "yaml";
+import { isGroup, networkOf, parseIpv4, parseMac, parsePrefix } from "../wire/address.ts";
 import { parseTimestamp } from "./calendar.ts";
 import {
   boolean,
   byKind,
+  describeNode,
   integer,
   type JsonSchema,
   keysOf,
@@ -16,17 +18,25 @@ import {
   optional,
   parsed,
   required,
+  resolved,
   type Shape,
   text,
 } from "./shape.ts";
 import { chance, duration, rate, size } from "./units.ts";
 
 const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
-const NAME_WORDS = "a name of letters, digits, '-', '_' and '.'";
+const NAME_WORDS = "a name of at most 63 letters, digits, '-', '_' and '.'";
 const name = text(NAME_WORDS, NAME);
 
 const address = parsed("an IPv4 address", parseIpv4, { type: "string", format: "ipv4" });
-const mac = parsed("a MAC address such as 02:42:0a:00:00:02", parseMac, { type: "string" });
+const mac = parsed(
+  "the MAC address of one interface, such as 02:42:0a:00:00:02",
+  (written) => {
+    const parsed = parseMac(written);
+    return parsed === undefined || parsed === 0 || isGroup(parsed) ? undefined : parsed;
+  },
+  { type: "string" },
+);
 const subnet = parsed(
   "a subnet such as 10.0.1.0/24",
   (written) => {
@@ -90,7 +100,7 @@ const network = object("a network", {
   ),
   subnet: optional(subnet, "10.0.N.0/24 without it; a bridge network has 172.N.0.0/16"),
   vni: optional(integer(1, 0xff_ffff), "4097 and up without it"),
-  mtu: optional(mtu, "of the network's devices; the underlay's MTU less 50 without it"),
+  mtu: optional(mtu, "of the network's devices; 1450 without it, whatever the underlay carries, as Docker does"),
   attachable: optional(boolean, "plain containers may attach (accepted for the words' sake: here they always may)"),
 });
 
@@ -98,15 +108,10 @@ const attachment = object("an attachment", {
   address: optional(address, "the next free one without it"),
   mac: optional(mac, "02:42 and the address without it"),
 });
+const attachments = byKind({ list: list(name), map: mapOf(attachment, NAME_WORDS, NAME) });
 const container = object("a container", {
   node: required(name, "the machine it runs on"),
-  networks: optional(
-    byKind({
-      list: list(name),
-      map: mapOf(attachment, NAME_WORDS, NAME),
-    }),
-    "the networks it is attached to, in the order of its interfaces",
-  ),
+  networks: optional(attachments, "the networks it is attached to, in the order of its interfaces"),
   setup: optional(list(text("a command line")), "commands run in the container before the run begins"),
 });
 
@@ -150,16 +155,15 @@ const count: Shape<Count> = parsed(
   { type: ["integer", "string"] },
 );
 
+const texts = byKind({ scalar: text("a text"), list: list(text("a text")) });
+
 /** What is held against a command's end and output. */
 const result = object("a command's result", {
   transmitted: optional(count, "echo requests sent (ping, arping)"),
   received: optional(count, "answers that came (ping, arping)"),
   errors: optional(count, "ICMP errors that came (ping)"),
   exit: optional(count, "exit status"),
-  output: optional(
-    byKind({ scalar: text("a text"), list: list(text("a text")) }),
-    "text that the output contains; between slashes: a regular expression",
-  ),
+  output: optional(texts, "text that the output contains; between slashes: a regular expression"),
 });
 export type ResultSpec = NonNullable<ReturnType<typeof result.read>>;
 
@@ -207,10 +211,11 @@ const expectation: Shape<Expectation> = {
     anyOf: [captureExpectation.schema, dropExpectation.schema, eventually.schema, resultExpectation.schema],
   } satisfies JsonSchema,
   read(node, reading, path) {
-    const keys = keysOf(node);
+    const keys = keysOf(node, reading);
     if (keys.includes("capture")) return kinded("capture", captureExpectation.read(node, reading, path));
     if (keys.includes("drops")) return kinded("drops", dropExpectation.read(node, reading, path));
     if (keys.includes("eventually")) return kinded("eventually", eventually.read(node, reading, path));
+    if (!isMap(resolved(node, reading))) return note(reading, node, path, describeNode(node), EXPECTATION_WORDS);
     const results = resultExpectation.read(node, reading, path);
     if (results === undefined) return undefined;
     const [first, ...others] = [...results];
@@ -225,6 +230,11 @@ function kinded<K extends string, T extends object>(
 ): ({ readonly kind: K } & T) | undefined {
   return value === undefined ? undefined : { kind, ...value };
 }
+
+const interfaces = byKind({
+  scalar: mapped(text('an interface such as "node1/eth0" or "*/eth0"'), (one): readonly string[] => [one]),
+  list: list(text("an interface")),
+});
 
 export const scenarioShape = object("a scenario", {
   name: required(name, "the scenario's name; captures go to captures/<name>/"),
@@ -241,13 +251,7 @@ export const scenarioShape = object("a scenario", {
     list(text("a command line")),
     "commands run before the run begins, on a machine of its own whose namespaces `ip netns add` makes",
   ),
-  capture: optional(
-    byKind({
-      scalar: mapped(text('an interface such as "node1/eth0" or "*/eth0"'), (one) => [one]),
-      list: list(text("an interface")),
-    }),
-    "the interfaces that are captured, * for any text; all but the loopbacks without it",
-  ),
+  capture: optional(interfaces, "the interfaces that are captured, * for any text; all but the loopbacks without it"),
   steps: optional(list(step, "a list of steps"), "what happens"),
   expect: optional(list(expectation, "a list of expectations"), "what must hold"),
 });

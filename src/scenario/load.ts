@@ -1,15 +1,32 @@
 /** From a file's text, or an object of the same form, to a scenario that can be built: syntax, shape, then what must fit together. */
-import { type Document, LineCounter, type Node, parseAllDocuments, Document as YamlDocument } from "yaml";
+import { Composer, type Document, LineCounter, type Node, Parser, Document as YamlDocument } from "yaml";
+import { compileFilter } from "../capture/filter.ts";
 import { DROP_REASONS } from "../linux/drop-reason.ts";
-import { contains, formatIpv4, formatPrefix, type Ipv4Address, type MacAddress, type Prefix } from "../wire/address.ts";
+import { type AddressPlan, type PlanProblem, planAddresses } from "./address-plan.ts";
+import { attachmentsOf } from "./attachment.ts";
 import { type ScenarioSpec, scenarioShape } from "./format.ts";
 import { nearest, type Problem, ScenarioError } from "./problem.ts";
-import { nodeAt, note, type Reading } from "./shape.ts";
+import { hasKey, keyAt, namesUnder, nodeAt, note, type Reading } from "./shape.ts";
+import { nestingDepth } from "./yaml-nesting.ts";
+import { yamlProblem } from "./yaml-problem.ts";
 
 /** A scenario that has passed every check that needs no run. */
 export interface Scenario extends ScenarioSpec {
   /** Where it came from, for messages. */
   readonly file: string;
+  readonly source: Source;
+}
+
+/** The text behind a scenario, and where a key of it stands. */
+export interface Source {
+  readonly text: string;
+  locate(path: string): Pick<Problem, "line" | "column" | "length"> | undefined;
+}
+
+/** A problem that shows only when the scenario is built. */
+export function scenarioProblem(scenario: Scenario, path: string, found: string, expected: string): ScenarioError {
+  const place = scenario.source.locate(path) ?? { line: 0, column: 0, length: 0 };
+  return new ScenarioError(scenario.file, scenario.source.text, [{ ...place, path, found, expected }]);
 }
 
 /** Larger files are refused unread. */
@@ -17,6 +34,8 @@ const MOST_CHARACTERS = 1_048_576;
 /** More values than this, aliases followed, are refused: a "billion laughs" file costs nothing. */
 const MOST_VALUES = 200_000;
 const MOST_PROBLEMS = 50;
+/** Deeper nesting than any scenario has; the YAML parser's recursion stands much more. */
+const MOST_NESTING = 64;
 
 /** Reads a scenario file's text. `file` is its name for messages. Throws `ScenarioError` with all problems found. */
 export function loadScenario(text: string, file = "scenario"): Scenario {
@@ -38,23 +57,34 @@ export function loadScenario(text: string, file = "scenario"): Scenario {
   }
   const lines = new LineCounter();
   const documents = parseWithin(text, lines);
-  if (documents === undefined)
-    return refuse({ line: 1, column: 1, found: "brackets or blocks nested thousands deep", expected: "a scenario" });
+  if (typeof documents === "number") {
+    const { line, col } = lines.linePos(documents);
+    return refuse({
+      line,
+      column: col,
+      found: "brackets or blocks nested too deep",
+      expected: `at most ${MOST_NESTING} deep`,
+    });
+  }
   if (documents.length === 0) return refuse({ line: 1, column: 1, found: "an empty file", expected: "a scenario" });
   const [document, second] = documents;
-  if (document!.errors.length > 0) {
-    const problems = document!.errors.slice(0, MOST_PROBLEMS).map((error): Problem => {
-      const { line, col } = lines.linePos(error.pos[0]);
+  // What the parser only warns of, such as an unknown tag, is no scenario either.
+  const errors = [...document!.errors, ...document!.warnings];
+  if (errors.length > 0) {
+    // The end of a file is shown where its last line ends, not on the empty line after it.
+    const last = Math.max(0, text.trimEnd().length - 1);
+    const problems = errors.slice(0, MOST_PROBLEMS).map((error): Problem => {
+      const from = Math.min(error.pos[0], last);
+      const { line, col } = lines.linePos(from);
       return {
         line,
         column: col,
         length: Math.max(1, error.pos[1] - error.pos[0]),
         path: "",
-        found: error.message,
-        expected: "YAML 1.2",
+        ...yamlProblem(error.code, error.message),
       };
     });
-    throw new ScenarioError(file, text, problems);
+    throw new ScenarioError(file, text, withoutRepetition(problems));
   }
   if (second !== undefined) {
     const { line, col } = lines.linePos(second.range?.[0] ?? 0);
@@ -72,22 +102,24 @@ export function scenarioFrom(value: unknown, file = "scenario"): Scenario {
   );
 }
 
-/** Undefined when the text is nested deeper than the parser's recursion goes. */
-function parseWithin(text: string, lines: LineCounter): readonly Document[] | undefined {
-  try {
-    const documents = parseAllDocuments(text, { lineCounter: lines, version: "1.2", merge: true, prettyErrors: false });
-    return Array.isArray(documents) ? documents : [];
-  } catch (problem) {
-    if (problem instanceof RangeError) return undefined;
-    throw problem;
+/** The text's documents, or the offset where it is nested deeper than `MOST_NESTING`. */
+function parseWithin(text: string, lines: LineCounter): readonly Document[] | number {
+  const tokens = [...new Parser(lines.addNewLine).parse(text)];
+  for (const token of tokens) {
+    const depth = nestingDepth(token, MOST_NESTING);
+    if (depth !== undefined) return depth;
   }
+  // Keys are held against each other by the shapes: the composer does it in time that grows with the square.
+  return [...new Composer({ version: "1.2", merge: true, uniqueKeys: false }).compose(tokens)];
 }
 
 /** The offset of a character that YAML 1.2 §5.1 does not allow; -1 when there is none. */
 function firstControlCharacter(text: string): number {
   for (let index = 0; index < text.length; index++) {
     const code = text.charCodeAt(index);
-    if (code < 0x20 && code !== 0x09 && code !== 0x0a && code !== 0x0d) return index;
+    const allowed =
+      code >= 0x20 ? code < 0x7f || code > 0x9f || code === 0x85 : code === 0x09 || code === 0x0a || code === 0x0d;
+    if (!allowed) return index;
   }
   return -1;
 }
@@ -95,29 +127,45 @@ function firstControlCharacter(text: string): number {
 function read(reading: Reading, file: string, text: string): Scenario {
   const root = (reading.document.contents as Node | null) ?? undefined;
   const spec = scenarioShape.read(root, reading, "");
-  if (spec !== undefined && reading.problems.length === 0) checkReferences(spec, reading);
+  const again: Reading = { ...reading, budget: { left: MOST_VALUES } };
+  if (spec !== undefined) checkReferences(spec, again);
+  if (spec !== undefined && reading.problems.length === 0) checkAddresses(spec, again);
   if (reading.problems.length > 0)
-    throw new ScenarioError(file, text, inOrder(reading.problems).slice(0, MOST_PROBLEMS));
-  return { ...spec!, file };
+    throw new ScenarioError(file, text, withoutRepetition(inOrder(reading.problems)).slice(0, MOST_PROBLEMS));
+  const locate = (path: string): Pick<Problem, "line" | "column" | "length"> | undefined => {
+    const scratch: Reading = { ...reading, problems: [], budget: { left: MOST_VALUES } };
+    note(scratch, nodeAt(scratch, path), path, "", "");
+    return scratch.problems[0];
+  };
+  return { ...spec!, file, source: { text, locate } };
 }
 
 function inOrder(problems: readonly Problem[]): Problem[] {
   return [...problems].sort((a, b) => a.line - b.line || a.column - b.column);
 }
 
+/** Aliases bring a problem as often as they are used; it is said once. */
+function withoutRepetition(problems: readonly Problem[]): Problem[] {
+  const said = new Set<string>();
+  return problems.filter(({ line, column, path, found, expected }) => {
+    const key = JSON.stringify([line, column, line === 0 ? path : "", found, expected]);
+    return !said.has(key) && said.add(key);
+  });
+}
+
 /** What fits the shape may still not fit together: names that nothing has, addresses outside their subnet, a name used twice. */
 function checkReferences(spec: ScenarioSpec, reading: Reading): void {
-  const nodes = [...(spec.nodes?.keys() ?? [])];
-  const networks = [...(spec.networks?.keys() ?? [])];
-  const containers = [...(spec.containers?.keys() ?? [])];
+  // Names as written, also of those whose settings have problems of their own.
+  const nodes = namesUnder(reading, "nodes");
+  const networks = namesUnder(reading, "networks");
+  const containers = namesUnder(reading, "containers");
   const hasOwnSetup = spec.setup !== undefined;
   const wrong = (path: string, found: string, expected: string, hint?: string): void =>
     void note(reading, nodeAt(reading, path), path, found, expected, hint);
-  const unknown = (path: string, what: string, name: string, known: readonly string[]): void => {
-    const near = nearest(name, known);
-    const choices = known.length === 0 ? `a ${what}, but there is none` : `one of ${known.join(", ")}`;
-    wrong(path, `the unknown ${what} "${name}"`, choices, near === undefined ? undefined : `did you mean "${near}"?`);
-  };
+  const wrongName = (path: string, found: string, expected: string, hint?: string): void =>
+    void note(reading, keyAt(reading, path), path, found, expected, hint);
+  const unknown: Unknown = (path, what, name, known, say = wrong) =>
+    say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
   const host = (path: string, name: string): void => {
     // Namespaces that `setup:` makes are known only when it has run.
     if (!hasOwnSetup && !nodes.includes(name) && !containers.includes(name))
@@ -125,19 +173,17 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
   };
 
   for (const name of containers)
-    if (nodes.includes(name)) wrong(`containers.${name}`, `"${name}", which is a machine too`, "a name of its own");
-  checkUnderlay(spec, wrong);
+    if (nodes.includes(name)) wrongName(`containers.${name}`, `"${name}", which is a machine too`, "a name of its own");
+  checkNetworks(spec, wrong);
   checkAttachments(spec, nodes, networks, wrong, unknown);
 
   const results = new Set<string>();
   for (const [index, step] of (spec.steps ?? []).entries()) {
+    if (step === undefined) continue; // a hole: its problem is known
     const path = `steps[${index}]`;
-    if ((step.run === undefined) === (step.fault === undefined))
-      wrong(
-        path,
-        step.run === undefined ? "a step without run or fault" : "a step with run and fault",
-        'either "run" or "fault"',
-      );
+    const has = (key: "run" | "fault"): boolean => step[key] !== undefined || hasKey(reading, path, key);
+    if (has("run") === has("fault"))
+      wrong(path, has("run") ? "a step with run and fault" : "a step without run or fault", 'either "run" or "fault"');
     if (step.in !== undefined && step.on !== undefined) wrong(`${path}.on`, '"in" and "on" in one step', "one of them");
     if (step.run !== undefined && step.in === undefined && step.on === undefined && !hasOwnSetup)
       wrong(path, "a command without a place", '"in": a container, or "on": a machine');
@@ -145,16 +191,24 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
     if (step.on !== undefined && !hasOwnSetup && !nodes.includes(step.on))
       unknown(`${path}.on`, "machine", step.on, nodes);
     if (step.as !== undefined) {
-      if (step.run === undefined) wrong(`${path}.as`, '"as" on a fault', '"as" on a command');
+      if (!has("run")) wrong(`${path}.as`, '"as" on a fault', '"as" on a command');
       else if (results.has(step.as))
         wrong(`${path}.as`, `the result name "${step.as}" a second time`, "a name of its own");
       results.add(step.as);
     }
     const fault = step.fault;
     if (fault === undefined) continue;
-    const targets = [fault.link, fault.down, fault.partition].filter((target) => target !== undefined);
+    const targets = ["link", "down", "partition"].filter((key) => hasKey(reading, `${path}.fault`, key));
     if (targets.length !== 1)
-      wrong(`${path}.fault`, `${targets.length} targets`, "exactly one of link, down, partition");
+      wrong(
+        `${path}.fault`,
+        targets.length === 0 ? "a fault without a target" : `a fault with ${targets.join(" and ")}`,
+        "exactly one of link, down, partition",
+      );
+    else if (targets[0] !== "link")
+      for (const key of Object.keys(fault))
+        if (key !== targets[0])
+          wrongName(`${path}.fault.${key}`, `"${key}" beside ${targets[0]}`, `"${key}" beside link`);
     if (fault.link !== undefined) {
       host(`${path}.fault.link`, hostOf(fault.link));
       if (Object.keys(fault).every((key) => key === "link" || key === "direction"))
@@ -165,18 +219,29 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
         );
     }
     if (fault.down !== undefined) host(`${path}.fault.down`, hostOf(fault.down));
+    const grouped = new Set<string>();
     for (const [group, members] of (fault.partition ?? []).entries())
-      for (const [place, member] of members.entries())
-        if (!nodes.includes(member)) unknown(`${path}.fault.partition[${group}][${place}]`, "machine", member, nodes);
+      for (const [place, member] of (members ?? []).entries()) {
+        const at = `${path}.fault.partition[${group}][${place}]`;
+        if (member === undefined) continue;
+        if (!nodes.includes(member)) unknown(at, "machine", member, nodes);
+        if (grouped.has(member)) wrong(at, `"${member}" a second time`, "each machine once");
+        grouped.add(member);
+      }
   }
 
   for (const [index, expectation] of (spec.expect ?? []).entries()) {
+    if (expectation === undefined) continue;
     const path = `expect[${index}]`;
     switch (expectation.kind) {
       case "result":
-        if (!results.has(expectation.of)) unknown(`${path}.${expectation.of}`, "result", expectation.of, [...results]);
+        for (const pattern of patternsOf(expectation.result.output))
+          if (!isPattern(pattern)) wrong(`${path}.${expectation.of}.output`, `/${pattern}/`, "a regular expression");
+        if (!results.has(expectation.of) && !spec.steps?.some((step) => step === undefined))
+          unknown(`${path}.${expectation.of}`, "result", expectation.of, [...results], wrongName);
         break;
       case "drops":
+        checkRange(expectation, path, wrong);
         if (!Object.hasOwn(DROP_REASONS, expectation.drops))
           wrong(
             `${path}.drops`,
@@ -188,11 +253,55 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
       case "eventually":
         for (const end of expectation.eventually.reach.split(" -> ")) host(`${path}.eventually.reach`, end);
         break;
-      case "capture":
+      case "capture": {
+        checkRange(expectation, path, wrong);
         host(`${path}.capture`, hostOf(expectation.capture));
+        const filter = expectation.filter === undefined ? undefined : compileFilter(expectation.filter);
+        if (filter !== undefined && typeof filter !== "function")
+          wrong(`${path}.filter`, filter.found, `${filter.expected} (at character ${filter.at + 1} of the filter)`);
         break;
+      }
     }
   }
+}
+
+/** The regular expressions among the texts that an output is to contain: those between slashes. */
+function patternsOf(output: string | readonly string[] | undefined): string[] {
+  const texts = typeof output === "string" ? [output] : (output ?? []);
+  return texts.flatMap((text) => /^\/(.*)\/$/s.exec(text)?.[1] ?? []);
+}
+
+function isPattern(source: string): boolean {
+  try {
+    new RegExp(source, "m");
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** `exactly 3` with `at-least 5` can never hold. */
+function checkRange(
+  wanted: { readonly exactly?: number; readonly "at-least"?: number; readonly "at-most"?: number },
+  path: string,
+  wrong: Wrong,
+): void {
+  const least = wanted["at-least"];
+  const most = wanted["at-most"];
+  if (wanted.exactly !== undefined && (least !== undefined || most !== undefined))
+    wrong(`${path}.exactly`, '"exactly" beside "at-least" or "at-most"', "one of them");
+  else if (least !== undefined && most !== undefined && least > most)
+    wrong(`${path}.at-least`, `at least ${least} and at most ${most}`, "a number that can be");
+}
+
+/** Of the names in a message. */
+const MOST_CHOICES = 12;
+
+function choicesText(what: string, known: readonly string[]): string {
+  if (known.length === 0) return `a ${what}, but there is none`;
+  if (known.length === 1) return known[0]!;
+  const more = known.length > MOST_CHOICES ? `, … (${known.length} in all)` : "";
+  return `one of ${known.slice(0, MOST_CHOICES).join(", ")}${more}`;
 }
 
 function hintFor(word: string, known: readonly string[]): string | undefined {
@@ -201,17 +310,17 @@ function hintFor(word: string, known: readonly string[]): string | undefined {
 }
 
 type Wrong = (path: string, found: string, expected: string, hint?: string) => void;
+type Unknown = (path: string, what: string, name: string, known: readonly string[], say?: Wrong) => void;
 
-function checkUnderlay(spec: ScenarioSpec, wrong: Wrong): void {
-  const subnet = underlaySubnet(spec);
+/** A node has one VXLAN device for a VNI, as Linux does. */
+function checkNetworks(spec: ScenarioSpec, wrong: Wrong): void {
   const taken = new Map<number, string>();
-  for (const [name, node] of spec.nodes ?? []) {
-    if (node.address === undefined) continue;
-    const path = `nodes.${name}.address`;
-    if (!contains(subnet, node.address)) wrong(path, formatIpv4(node.address), `an address in ${formatPrefix(subnet)}`);
-    const other = taken.get(node.address);
-    if (other !== undefined) wrong(path, `${formatIpv4(node.address)}, which ${other} has`, "an address of its own");
-    taken.set(node.address, name);
+  for (const [name, { driver, vni }] of spec.networks ?? []) {
+    if (vni === undefined) continue;
+    const other = taken.get(vni);
+    if (driver === "bridge") wrong(`networks.${name}.vni`, "a VNI on a bridge network", "a VNI on an overlay network");
+    else if (other !== undefined) wrong(`networks.${name}.vni`, `${vni}, which ${other} has`, "a VNI of its own");
+    taken.set(vni, name);
   }
 }
 
@@ -220,47 +329,27 @@ function checkAttachments(
   nodes: readonly string[],
   networks: readonly string[],
   wrong: Wrong,
-  unknown: (path: string, what: string, name: string, known: readonly string[]) => void,
+  unknown: Unknown,
 ): void {
-  const taken = new Map<string, string>();
   for (const [name, container] of spec.containers ?? []) {
     const path = `containers.${name}`;
     if (!nodes.includes(container.node)) unknown(`${path}.node`, "machine", container.node, nodes);
+    const joined = new Set<string>();
     for (const [index, network] of attachmentsOf(container.networks).entries()) {
+      if (network.name === undefined) continue; // a hole: its problem is known
       const at = Array.isArray(container.networks) ? `${path}.networks[${index}]` : `${path}.networks.${network.name}`;
-      const target = spec.networks?.get(network.name);
-      if (target === undefined) {
-        unknown(at, "network", network.name, networks);
-        continue;
-      }
-      if (network.address === undefined) continue;
-      if (target.subnet !== undefined && !contains(target.subnet, network.address))
-        wrong(`${at}.address`, formatIpv4(network.address), `an address in ${formatPrefix(target.subnet)}`);
-      const key = `${network.name} ${network.address}`;
-      const other = taken.get(key);
-      if (other !== undefined)
-        wrong(`${at}.address`, `${formatIpv4(network.address)}, which ${other} has`, "an address of its own");
-      taken.set(key, name);
+      if (!networks.includes(network.name)) unknown(at, "network", network.name, networks);
+      else if (joined.has(network.name)) wrong(at, `the network "${network.name}" a second time`, "each network once");
+      joined.add(network.name);
     }
   }
 }
 
-export interface Attachment {
-  readonly name: string;
-  readonly address?: Ipv4Address;
-  readonly mac?: MacAddress;
-}
-
-/** A container's networks, from either way of writing them, in order. */
-export function attachmentsOf(
-  networks: readonly string[] | ReadonlyMap<string, Omit<Attachment, "name">> | undefined,
-): readonly Attachment[] {
-  if (networks === undefined) return [];
-  if (Array.isArray(networks)) return networks.map((name: string) => ({ name }));
-  return [...(networks as ReadonlyMap<string, Omit<Attachment, "name">>)].map(([name, attachment]) => ({
-    name,
-    ...attachment,
-  }));
+/** Plans the addresses as a run would: whether all fit is known without building anything. */
+function checkAddresses(spec: ScenarioSpec, reading: Reading): void {
+  const plan: AddressPlan | readonly PlanProblem[] = planAddresses(spec);
+  if ("endpoints" in plan) return;
+  for (const { path, found, expected } of plan) note(reading, nodeAt(reading, path), path, found, expected);
 }
 
 /** The name before the slash of `node2/eth0`. */
@@ -268,8 +357,3 @@ export function hostOf(place: string): string {
   const slash = place.indexOf("/");
   return slash < 0 ? place : place.slice(0, slash);
 }
-
-export function underlaySubnet(spec: ScenarioSpec): Prefix {
-  return spec.underlay?.subnet ?? DEFAULT_UNDERLAY;
-}
-const DEFAULT_UNDERLAY = { address: 0xc0a8_3200 as Prefix["address"], length: 24 };

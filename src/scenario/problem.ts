@@ -37,18 +37,29 @@ export class ScenarioError extends Error {
       .map((problem) => {
         const source = lines[problem.line - 1];
         if (source === undefined) return headline(this.file, problem);
-        const shown = source.replaceAll("\t", " ");
-        const caret = `${" ".repeat(problem.column - 1)}${"^".repeat(Math.max(1, Math.min(problem.length, shown.length - problem.column + 1)))}`;
+        // A line too long for a terminal is shown around the place.
+        const from = source.length > MOST_COLUMNS ? Math.max(0, problem.column - 1 - MOST_COLUMNS / 2) : 0;
+        const shown = printable(source.slice(from, from + MOST_COLUMNS));
+        const column = problem.column - 1 - from;
+        const caret = " ".repeat(column) + "^".repeat(Math.max(1, Math.min(problem.length, shown.length - column)));
         return `${headline(this.file, problem)}\n  ${shown}\n  ${caret}`;
       })
       .join("\n");
   }
 }
 
+/** Of a source line, in a report. */
+const MOST_COLUMNS = 160;
+
 function headline(file: string, problem: Problem): string {
   const place = problem.line > 0 ? `${file}:${problem.line}:${problem.column}` : `${file}: ${problem.path}`;
   const hint = problem.hint === undefined ? "" : `, ${problem.hint}`;
-  return `${place}: error: found ${problem.found}, expected ${problem.expected}${hint}`;
+  return printable(`${place}: error: found ${problem.found}, expected ${problem.expected}${hint}`);
+}
+
+/** A file must not speak to the terminal that shows it: control characters lose their power, and their width becomes one. */
+function printable(text: string): string {
+  return text.replaceAll("\t", " ").replace(/\p{Cc}/gu, "\u00b7");
 }
 
 /** The candidate nearest to `word` when it is near enough to be a slip of the keyboard. */

@@ -17,7 +17,10 @@ export interface Reading {
   readonly budget: { left: number };
 }
 
-/** `undefined` from `read` means that a problem was noted. */
+/**
+ * `read` gives `undefined` when it noted a problem with the value as a whole. Where only a part is wrong the rest is given, so that all of
+ * a file's problems can be found at once: a bad item leaves a hole in its list, a bad value is left out of its mapping.
+ */
 export interface Shape<T> {
   /** In words, for "expected …". */
   readonly words: string;
@@ -39,6 +42,9 @@ export function optional<T>(shape: Shape<T>, about: string): Field<T> & { readon
   return { shape, required: false, about };
 }
 
+/** Problems beyond these are not worth noting: a file of nothing but mistakes stays cheap. */
+const MOST_NOTED = 1_000;
+
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = {
   readonly [K in keyof F as F[K]["required"] extends true ? K : never]: F[K] extends Field<infer T> ? T : never;
@@ -55,6 +61,7 @@ export function note(
   expected: string,
   hint?: string,
 ): undefined {
+  if (reading.budget.left < 0 || reading.problems.length >= MOST_NOTED) return undefined;
   const range = node?.range;
   if (reading.lines === undefined || range === undefined || range === null) {
     reading.problems.push({ line: 0, column: 0, length: 0, path, found, expected, hint });
@@ -68,6 +75,7 @@ export function note(
 /** What a node is, in words: `the number 5`, `a list`. */
 export function describeNode(node: Node | undefined): string {
   if (node === undefined) return "nothing";
+  if (isAlias(node)) return `the alias *${node.source}, which names no value before it`;
   if (isMap(node)) return "a mapping";
   if (isSeq(node)) return "a list";
   if (isScalar(node)) {
@@ -79,24 +87,68 @@ export function describeNode(node: Node | undefined): string {
   return "something else";
 }
 
-function resolved(node: Node | undefined, reading: Reading): Node | undefined {
-  const spent = --reading.budget.left;
-  if (spent === 0) note(reading, node, "", "more values than any scenario has (aliases followed)", "a scenario");
-  if (spent <= 0) return undefined;
+/** The node that an alias stands for, any other node itself; undefined when there is none, or when the budget is spent. */
+export function resolved(node: Node | undefined, reading: Reading): Node | undefined {
+  if (!spend(reading, node)) return undefined;
   return isAlias(node) ? node.resolve(reading.document) : node;
+}
+
+function spend(reading: Reading, node: Node | undefined): boolean {
+  const budget = reading.budget;
+  if (budget.left < 0) return false;
+  if (budget.left === 0) note(reading, node, "", "more values than any scenario has (aliases followed)", "fewer");
+  budget.left--;
+  return budget.left >= 0;
 }
 
 /** The node that `path` (`steps[2].at`) names, or the nearest one above it: for problems that show only when the whole is read. */
 export function nodeAt(reading: Reading, path: string): Node | undefined {
-  let node = resolved((reading.document.contents as Node | null) ?? undefined, reading);
-  for (const key of path.match(/[^.[\]]+/g) ?? []) {
+  return locate(reading, path).value;
+}
+
+/** The key that `path` ends in, where the problem is the name; the value where it has no key. */
+export function keyAt(reading: Reading, path: string): Node | undefined {
+  const { key, value } = locate(reading, path);
+  return key ?? value;
+}
+
+function locate(reading: Reading, path: string): { key: Node | undefined; value: Node | undefined } {
+  let value = resolved(rootOf(reading), reading);
+  let key: Node | undefined;
+  let rest = path;
+  while (rest !== "") {
     let next: Node | undefined;
-    if (isMap(node)) next = entriesOf(node, reading).find((entry) => entry.key === key)?.value;
-    else if (isSeq(node)) next = node.items[Number(key)] as Node | undefined;
-    if (next === undefined) return node;
-    node = resolved(next, reading);
+    let nextKey: Node | undefined;
+    let length = 0;
+    if (isMap(value)) {
+      // Names may hold dots: the longest key that the path goes on with is meant.
+      for (const entry of entriesOf(value, reading)) {
+        const fits = rest.startsWith(entry.key) && /^(?:[.[]|$)/.test(rest.slice(entry.key.length));
+        if (!fits || entry.key.length < length) continue;
+        length = entry.key.length;
+        next = entry.value;
+        nextKey = entry.keyNode;
+      }
+    } else if (isSeq(value)) {
+      const index = /^\[(\d+)\]/.exec(rest);
+      length = index?.[0].length ?? 0;
+      next = index === null ? undefined : (value.items[Number(index[1])] as Node | undefined);
+    }
+    if (next === undefined) return nextKey === undefined ? { key, value } : { key: nextKey, value: nextKey };
+    key = nextKey;
+    value = resolved(next, reading);
+    rest = rest.slice(length).replace(/^\./, "");
   }
-  return node;
+  return { key, value };
+}
+
+/** Does the mapping at `path` have the key, whatever its value? */
+export function hasKey(reading: Reading, path: string, key: string): boolean {
+  return keysOf(nodeAt(reading, path), reading).includes(key);
+}
+
+function rootOf(reading: Reading): Node | undefined {
+  return (reading.document.contents as Node | null) ?? undefined;
 }
 
 interface Entry {
@@ -105,26 +157,51 @@ interface Entry {
   readonly value: Node | undefined;
 }
 
-/** A mapping's entries, `<<` merged in (YAML 1.1 merge keys: keys of the mapping itself win). */
-function entriesOf(map: YAMLMap, reading: Reading): Entry[] {
-  const own: Entry[] = [];
-  const merged: Entry[] = [];
+/** A mapping's entries by name, `<<` merged in (YAML 1.1 merge keys: keys of the mapping itself win, then those merged first). */
+function entriesOf(map: YAMLMap, reading: Reading, inside: readonly YAMLMap[] = []): Iterable<Entry> {
+  const entries = new Map<string, Entry>();
+  const merges: (Node | undefined)[] = [];
   for (const pair of map.items) {
     const keyNode = pair.key as Node;
     const key = isScalar(keyNode) ? String(keyNode.value) : "";
     const value = (pair.value as Node | null) ?? undefined;
-    if (key !== "<<") {
-      own.push({ key, keyNode, value });
-      continue;
-    }
-    const target = resolved(value, reading);
+    if (key === "<<") merges.push(value);
+    else if (!entries.has(key)) entries.set(key, { key, keyNode, value });
+  }
+  for (const merge of merges) {
+    const target = resolved(merge, reading);
     for (const source of isSeq(target) ? target.items : [target]) {
       const mapping = resolved(source as Node | undefined, reading);
-      if (isMap(mapping)) merged.push(...entriesOf(mapping, reading));
+      // A mapping merged into itself brings nothing.
+      if (!isMap(mapping) || mapping === map || inside.includes(mapping) || inside.length >= MOST_MERGES) continue;
+      for (const entry of entriesOf(mapping, reading, [...inside, map])) {
+        if (!spend(reading, merge)) return entries.values();
+        if (!entries.has(entry.key)) entries.set(entry.key, entry);
+      }
     }
   }
-  for (const entry of merged) if (!own.some(({ key }) => key === entry.key)) own.push(entry);
-  return own;
+  return entries.values();
+}
+
+/** Of mappings merged into mappings that are merged into others. */
+const MOST_MERGES = 20;
+
+/** Notes keys that a mapping has twice. */
+function noteRepeatedKeys(map: YAMLMap, reading: Reading, path: string): void {
+  const seen = new Set<string>();
+  for (const { key } of map.items) {
+    if (!isScalar(key)) continue;
+    const name = String(key.value);
+    if (seen.has(name) && name !== "<<")
+      note(
+        reading,
+        key,
+        path === "" ? name : `${path}.${name}`,
+        `the key ${JSON.stringify(name)} a second time`,
+        "each key once",
+      );
+    seen.add(name);
+  }
 }
 
 /** Text that `pattern` allows. */
@@ -136,7 +213,7 @@ export function text(words = "a text", pattern?: RegExp): Shape<string> {
       const at = resolved(node, reading);
       if (isScalar(at) && typeof at.value === "string" && (pattern === undefined || pattern.test(at.value)))
         return at.value;
-      return note(reading, at ?? node, path, describeNode(at), words);
+      return note(reading, at ?? node, path, describeNode(at ?? node), words);
     },
   };
 }
@@ -153,7 +230,7 @@ export function parsed<T>(words: string, parse: (text: string) => T | undefined,
         const value = parse(at.source ?? String(at.value));
         if (value !== undefined) return value;
       }
-      return note(reading, at ?? node, path, describeNode(at), words);
+      return note(reading, at ?? node, path, describeNode(at ?? node), words);
     },
   };
 }
@@ -173,7 +250,7 @@ export function integer(low: number, high: number): Shape<number> {
         at.value <= high
       )
         return at.value;
-      return note(reading, at ?? node, path, describeNode(at), words);
+      return note(reading, at ?? node, path, describeNode(at ?? node), words);
     },
   };
 }
@@ -184,7 +261,7 @@ export const boolean: Shape<boolean> = {
   read(node, reading, path) {
     const at = resolved(node, reading);
     if (isScalar(at) && typeof at.value === "boolean") return at.value;
-    return note(reading, at ?? node, path, describeNode(at), "true or false");
+    return note(reading, at ?? node, path, describeNode(at ?? node), "true or false");
   },
 };
 
@@ -200,7 +277,7 @@ export function oneOf<const T extends string>(...choices: readonly T[]): Shape<T
       const choice = choices.find((one) => one === value);
       if (choice !== undefined) return choice;
       const near = typeof value === "string" ? nearest(value, choices) : undefined;
-      return note(reading, at ?? node, path, describeNode(at), words, near && `did you mean "${near}"?`);
+      return note(reading, at ?? node, path, describeNode(at ?? node), words, near && `did you mean "${near}"?`);
     },
   };
 }
@@ -211,10 +288,10 @@ export function list<T>(item: Shape<T>, words = `a list, each ${item.words}`, at
     schema: { type: "array", items: item.schema, ...(atLeast > 0 ? { minItems: atLeast } : {}) },
     read(node, reading, path) {
       const at = resolved(node, reading);
-      if (!isSeq(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      if (!isSeq(at)) return note(reading, at ?? node, path, describeNode(at ?? node), words);
       if (at.items.length < atLeast) return note(reading, at, path, `${at.items.length} items`, `at least ${atLeast}`);
       const values = at.items.map((one, index) => item.read(one as Node, reading, `${path}[${index}]`));
-      return values.includes(undefined) ? undefined : (values as T[]);
+      return values as T[];
     },
   };
 }
@@ -231,30 +308,35 @@ export function mapOf<T>(value: Shape<T>, keyWords: string, keyPattern: RegExp):
     },
     read(node, reading, path) {
       const at = resolved(node, reading);
-      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at ?? node), words);
+      noteRepeatedKeys(at, reading, path);
       const values = new Map<string, T>();
-      let whole = true;
       for (const entry of entriesOf(at, reading)) {
         if (entry.key.startsWith("x-")) continue;
         const below = path === "" ? entry.key : `${path}.${entry.key}`;
         if (!keyPattern.test(entry.key)) {
           note(reading, entry.keyNode, below, JSON.stringify(entry.key), keyWords);
-          whole = false;
           continue;
         }
         const empty = entry.value === undefined || (isScalar(entry.value) && entry.value.value === null);
         const read = value.read(empty ? emptyMapping(entry.keyNode) : entry.value, reading, below);
-        if (read === undefined) whole = false;
-        else values.set(entry.key, read);
+        if (read !== undefined) values.set(entry.key, read);
       }
-      return whole ? values : undefined;
+      return values;
     },
   };
 }
 
-/** The keys of a mapping as written; none when it is no mapping. */
-export function keysOf(node: Node | undefined): readonly string[] {
-  return isMap(node) ? node.items.map((pair) => (isScalar(pair.key) ? String(pair.key.value) : "")) : [];
+/** The keys of a mapping; none when it is no mapping. */
+export function keysOf(node: Node | undefined, reading: Reading): readonly string[] {
+  const at = resolved(node, reading);
+  return isMap(at) ? Array.from(entriesOf(at, reading), ({ key }) => key) : [];
+}
+
+/** The names that the mapping at the document's key `key` has, as written; none when there is no such mapping. */
+export function namesUnder(reading: Reading, key: string): readonly string[] {
+  if (!hasKey(reading, "", key)) return [];
+  return keysOf(nodeAt(reading, key), reading).filter((name) => !name.startsWith("x-"));
 }
 
 function emptyMapping(where: Node): YAMLMap {
@@ -280,11 +362,13 @@ export function object<F extends Fields>(words: string, fields: F): Shape<Values
     },
     read(node, reading, path) {
       const at = resolved(node, reading);
-      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at), words);
+      if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at ?? node), words);
+      noteRepeatedKeys(at, reading, path);
       const values: Record<string, unknown> = {};
-      let whole = true;
+      const found = new Set<string>();
       for (const entry of entriesOf(at, reading)) {
         if (entry.key.startsWith("x-")) continue;
+        found.add(entry.key);
         const below = path === "" ? entry.key : `${path}.${entry.key}`;
         const field = Object.hasOwn(fields, entry.key) ? fields[entry.key] : undefined;
         if (field === undefined) {
@@ -294,23 +378,22 @@ export function object<F extends Fields>(words: string, fields: F): Shape<Values
             reading,
             entry.keyNode,
             below,
-            `the unknown key ${JSON.stringify(entry.key)}`,
+            isScalar(entry.keyNode)
+              ? `the unknown key ${JSON.stringify(entry.key)}`
+              : `${describeNode(entry.keyNode)} as a key`,
             `one of ${names.join(", ")}`,
             hint,
           );
-          whole = false;
           continue;
         }
         const value = field.shape.read(entry.value ?? entry.keyNode, reading, below);
-        if (value === undefined) whole = false;
-        else values[entry.key] = value;
+        if (value !== undefined) values[entry.key] = value;
       }
       for (const name of needed) {
-        if (entriesOf(at, reading).some(({ key }) => key === name)) continue;
+        if (found.has(name)) continue;
         note(reading, at, path, `${words} without "${name}"`, `"${name}": ${fields[name]!.shape.words}`);
-        whole = false;
       }
-      return whole ? (values as Values<F>) : undefined;
+      return needed.every((name) => values[name] !== undefined) ? (values as Values<F>) : undefined;
     },
   };
 }
@@ -329,7 +412,7 @@ export function byKind<A = never, B = never, C = never>(kinds: {
     read(node, reading, path) {
       const at = resolved(node, reading);
       const chosen = isMap(at) ? kinds.map : isSeq(at) ? kinds.list : kinds.scalar;
-      if (chosen === undefined) return note(reading, at ?? node, path, describeNode(at), words);
+      if (chosen === undefined) return note(reading, at ?? node, path, describeNode(at ?? node), words);
       return (chosen as Shape<A | B | C>).read(at, reading, path);
     },
   };

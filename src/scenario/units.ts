@@ -96,3 +96,14 @@ export const chance: Shape<number> = parsed("a percentage such as 5%", parseChan
   examples: ["5%"],
 });
 export const size: Shape<number> = parsed("a size in bytes such as 64kb", parseSize, { type: ["string", "integer"] });
+
+/** `50us`, `1.5s`: the largest unit that leaves few digits. */
+export function formatDuration(timeNs: Nanoseconds): string {
+  for (const [unit, size] of [
+    ["s", 1_000_000_000],
+    ["ms", 1_000_000],
+    ["us", 1_000],
+  ] as const)
+    if (timeNs >= size) return `${Math.round((timeNs / size) * 1_000) / 1_000}${unit}`;
+  return `${timeNs}ns`;
+}

@@ -66,13 +66,15 @@ export class Simulation implements Clock {
   }
 
   /**
-   * Runs what is due at or before `endNs`: by time, then in the order of scheduling. Afterwards it is `endNs`, unless
-   * `stop` was called or `until` came true (asked after every event); then it returns true.
+   * Runs what is due at or before `endNs`: by time, then in the order of scheduling. Afterwards it is `endNs` and the answer is false,
+   * unless it ended early: `stop` was called, `until` (asked after every event) came true, or `mostEvents` were handled; then
+   * the answer is true and time stays at the last event.
    */
-  run(endNs: Nanoseconds, until?: () => boolean): boolean {
+  run(endNs: Nanoseconds, until?: () => boolean, mostEvents = Number.POSITIVE_INFINITY): boolean {
     const queue = this.#queue;
     const receivers = this.#receivers;
     this.#stopped = false;
+    let left = mostEvents;
     while (queue.next(endNs)) {
       assert(queue.atNs >= this.#nowNs, "time runs backwards");
       this.#nowNs = queue.atNs;
@@ -82,7 +84,7 @@ export class Simulation implements Clock {
         this.#betweenEvents = undefined;
         work();
       }
-      if (this.#stopped || (until !== undefined && until())) return true;
+      if (this.#stopped || --left === 0 || (until !== undefined && until())) return true;
     }
     if (endNs > this.#nowNs) this.#nowNs = endNs;
     return false;

@@ -1,0 +1,14 @@
+/** From a file's name to a scenario: YAML, or a plain file of `ip`, `bridge`, `sysctl`, `ethtool` lines. */
+import { basename } from "node:path";
+import { loadScenario, type Scenario } from "../scenario/load.ts";
+import { loadTopologyScript } from "../scenario/topology-script.ts";
+import { readInput } from "./input-file.ts";
+
+export function loadInput(file: string): Scenario {
+  const { name, text } = readInput(file);
+  if (/\.(sh|bash|net|conf)$/.test(file) || text.startsWith("#!")) {
+    const stem = basename(file).replace(/\.[a-z]+$/, "");
+    return loadTopologyScript(text, name, /^[a-zA-Z0-9][\w.-]*$/.test(stem) ? stem : "topology");
+  }
+  return loadScenario(text, name);
+}

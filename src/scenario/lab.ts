@@ -1,0 +1,291 @@
+/**
+ * A scenario brought to life: its world, its hosts, its capture points. What `vxlab run` runs and what programs use: run it until a time or
+ * until something is true, type commands, read tables and counters, listen to frames.
+ */
+import { MemorySink } from "../capture/byte-sink.ts";
+import { PcapngWriter } from "../capture/pcapng-writer.ts";
+import type { Host } from "../commands/host.ts";
+import { DROP_REASONS, type DropReason } from "../linux/drop-reason.ts";
+import type { FrameId, FrameObserver, Place } from "../linux/frame-store.ts";
+import type { NetDevice } from "../linux/net-device.ts";
+import { World } from "../linux/world.ts";
+import { assert, unreachable } from "../sim/assert.ts";
+import { MILLISECOND, type Nanoseconds, SECOND } from "../sim/time.ts";
+import { describe } from "../wire/describe.ts";
+import { Hosts } from "./build.ts";
+import { CapturePoints, type FrameListener, matchesPlace } from "./capture-points.ts";
+import { RunningCommand } from "./command-runner.ts";
+import { type CommandResult, checkCount, checkResult, type ExpectationResult, FrameCounter } from "./expectations.ts";
+import { Faults } from "./faults.ts";
+import { type Scenario, scenarioFrom } from "./load.ts";
+import type { RunReport } from "./report.ts";
+import { Timeline } from "./timeline.ts";
+
+/** 2026-01-01T00:00:00Z: where runs begin unless the scenario says otherwise. */
+const DEFAULT_START_SECONDS = 1_767_225_600;
+/** The end of a run is looked for this often; fixed, so that it does not depend on how the run is sliced. */
+const LOOK_NS = 10 * MILLISECOND;
+/** What is still on its way when all is done gets this long to arrive. */
+const LINGER_NS = 100 * MILLISECOND;
+/** A run without `until` whose commands never end is ended here. */
+const LONGEST_NS = 24 * 3_600 * SECOND;
+
+export class Lab {
+  readonly scenario: Scenario;
+  readonly world: World;
+  readonly captures: CapturePoints;
+  /** Wall clock at virtual time 0, seconds since 1970. */
+  readonly startSeconds: number;
+  readonly #hosts: Hosts;
+  readonly #timeline: Timeline;
+  readonly #counters = new Map<number, FrameCounter>(); // by index of the expectation
+  readonly #dropsAt = new Map<string, { reason: DropReason; at: string; count: number }>();
+  #doneNs: Nanoseconds | undefined = undefined;
+  #over = false;
+
+  /** Builds the world. A plain object of a scenario file's form is taken too. Throws `ScenarioError` for a scenario that cannot be built. */
+  constructor(scenario: Scenario | Record<string, unknown>) {
+    this.scenario = isLoaded(scenario) ? scenario : scenarioFrom(scenario);
+    this.startSeconds = this.scenario.start ?? DEFAULT_START_SECONDS;
+    this.world = new World({
+      seed: this.scenario.seed ?? "1",
+      ...(this.scenario.crossing !== undefined && { crossingNs: this.scenario.crossing }),
+    });
+    this.#hosts = new Hosts(this.scenario, this.world);
+    this.captures = new CapturePoints(this.world.simulation, this.world.frames);
+    this.world.frames.observer = this.#dropCounter();
+    this.#countFrames();
+    const hosts = this.#hosts;
+    this.#timeline = new Timeline(this.scenario, {
+      simulation: this.world.simulation,
+      host: (name) => hosts.find(name),
+      addressOf: (name, seenFrom) => hosts.addressOf(name, seenFrom),
+      faults: new Faults(hosts),
+    });
+  }
+
+  /** Machines, containers, and the namespaces that commands made. */
+  get hosts(): ReadonlyMap<string, Host> {
+    return this.#hosts.all();
+  }
+
+  get nowNs(): Nanoseconds {
+    return this.world.simulation.nowNs;
+  }
+
+  /** The device at `place`, such as `c1/eth0`. */
+  device(place: string): NetDevice | undefined {
+    return this.#hosts.devices().find((device) => matchesPlace(place, device.place));
+  }
+
+  /** Types a command line on a host; it begins at once and goes on while the lab runs. */
+  start(host: string, line: string, as?: string): RunningCommand {
+    const found = this.#hosts.find(host);
+    if (found === undefined) throw new RangeError(`there is no machine, container or namespace ${host}`);
+    return new RunningCommand(found, line, as);
+  }
+
+  /** Types a command line and runs the lab until it has ended, at most `mostNs` of virtual time. */
+  exec(host: string, line: string, mostNs: Nanoseconds = 600 * SECOND): CommandResult {
+    const command = this.start(host, line);
+    if (!command.ended) this.world.simulation.run(this.nowNs + mostNs, () => command.ended);
+    return command.result;
+  }
+
+  /** Runs until the virtual time `endNs`, or until `condition` (asked after every event) is true; was it? */
+  runUntil(endNs: Nanoseconds, condition?: () => boolean): boolean {
+    return this.world.simulation.run(endNs, condition);
+  }
+
+  /** Runs the scenario to its end. */
+  run(): RunReport {
+    while (!this.advance());
+    return this.report();
+  }
+
+  /** Runs the scenario on, at most `mostEvents` events; true when its end has been reached. */
+  advance(mostEvents = Number.POSITIVE_INFINITY): boolean {
+    const simulation = this.world.simulation;
+    let left = mostEvents;
+    while (!this.#over && left > 0) {
+      const before = simulation.events;
+      if (simulation.run(this.#nextStopNs(), undefined, left)) {
+        this.#over = this.#storm() !== undefined;
+        return this.#over;
+      }
+      left -= simulation.events - before + 1;
+      this.#over = this.#reachedEnd();
+    }
+    return this.#over;
+  }
+
+  /** The devices that the scenario captures, in the order of hosts and interfaces. */
+  captureDevices(): readonly NetDevice[] {
+    const patterns = this.scenario.capture;
+    return this.#hosts
+      .devices()
+      .filter((device) =>
+        patterns === undefined
+          ? device.kind !== "loopback" && !this.#hosts.isUnderlay(device)
+          : patterns.some((pattern) => matchesPlace(pattern, device.place)),
+      );
+  }
+
+  /** Joins the captured devices, the names of the hosts and, if asked for, dropped frames to a pcapng file. The caller closes it. */
+  writeTo(writer: PcapngWriter, options: { readonly drops?: boolean } = {}): void {
+    for (const device of this.captureDevices()) this.captures.write(device, writer);
+    for (const [address, name] of this.#hosts.names()) writer.addName(address, name);
+    if (options.drops === true) this.#writeDrops(writer);
+  }
+
+  /** A capture in memory of what happens from now on. `bytes` is whole once the lab has run and `close` was called. */
+  capture(patterns?: readonly string[]): { readonly close: () => Uint8Array } {
+    const sink = new MemorySink();
+    const writer = new PcapngWriter(sink, { startSeconds: this.startSeconds, application: "vxlab" });
+    const devices =
+      patterns === undefined
+        ? this.captureDevices()
+        : this.#hosts.devices().filter(({ place }) => patterns.some((pattern) => matchesPlace(pattern, place)));
+    for (const device of devices) this.captures.write(device, writer);
+    return {
+      close() {
+        writer.close();
+        return sink.toBytes();
+      },
+    };
+  }
+
+  /** Calls `listener` for every frame at the devices that `pattern` names. */
+  onFrame(pattern: string, listener: FrameListener): void {
+    for (const device of this.#hosts.devices())
+      if (matchesPlace(pattern, device.place)) this.captures.listen(device, listener);
+  }
+
+  /** What the run came to so far. */
+  report(): RunReport {
+    const { made, delivered, consumed, dropped, inFlight } = this.world.frames;
+    assert(
+      this.world.frames.countHolders() === inFlight,
+      "conservation: the frames in flight are not those that were made and have not ended",
+    );
+    const expectations = this.#checkExpectations();
+    const storm = this.#storm();
+    const problems = [...this.#hosts.problems, ...this.#timeline.problems, ...(storm === undefined ? [] : [storm])];
+    return {
+      version: 1,
+      scenario: this.scenario.name,
+      seed: this.scenario.seed ?? "1",
+      endNs: this.nowNs,
+      events: this.world.simulation.events,
+      frames: { made, delivered, consumed, dropped, inFlight },
+      drops: [...this.#dropsAt.values()].map(({ reason, at, count }) => ({
+        reason,
+        words: DROP_REASONS[reason],
+        at,
+        count,
+      })),
+      commands: this.#timeline.commands.map((command) => command.result),
+      expectations,
+      problems,
+      holds: problems.length === 0 && expectations.every(({ holds }) => holds),
+      files: [],
+    };
+  }
+
+  /** What stopped the run before its end, in words. */
+  #storm(): string | undefined {
+    const storm = this.world.stormGuard?.report;
+    if (storm === undefined) return undefined;
+    const frame = describe(storm.frame, 0, storm.frame.length);
+    return `a frame goes round and round (${storm.relays} times past ${storm.bridges.join(", ")}): ${frame}. Bridges in a loop need spanning tree: ip link set BRIDGE type bridge stp_state 1`;
+  }
+
+  #nextStopNs(): Nanoseconds {
+    if (this.scenario.until !== undefined) return this.scenario.until;
+    if (this.#doneNs !== undefined) return this.#doneNs + LINGER_NS;
+    return (Math.floor(this.nowNs / LOOK_NS) + 1) * LOOK_NS;
+  }
+
+  #reachedEnd(): boolean {
+    if (this.scenario.until !== undefined) return this.nowNs >= this.scenario.until;
+    if (this.#doneNs !== undefined) return this.nowNs >= this.#doneNs + LINGER_NS;
+    if (this.#timeline.done) this.#doneNs = this.nowNs;
+    return this.nowNs >= LONGEST_NS;
+  }
+
+  #countFrames(): void {
+    for (const [index, expectation] of (this.scenario.expect ?? []).entries()) {
+      if (expectation.kind !== "capture") continue;
+      const counter = new FrameCounter(expectation.filter);
+      this.#counters.set(index, counter);
+      this.onFrame(expectation.capture, ({ bytes, at, end }) => counter.see(bytes, at, end));
+    }
+  }
+
+  #checkExpectations(): ExpectationResult[] {
+    const eventually = [...this.#timeline.eventually];
+    return (this.scenario.expect ?? []).flatMap((expectation, index): ExpectationResult[] => {
+      switch (expectation.kind) {
+        case "result": {
+          const command = this.#timeline.commands.find(({ as }) => as === expectation.of);
+          return checkResult(expectation.result, command?.result, expectation.of);
+        }
+        case "capture": {
+          const what = expectation.filter === undefined ? "frames" : `frames of "${expectation.filter}"`;
+          return [checkCount(`${expectation.capture}: ${what}`, expectation, this.#counters.get(index)?.count ?? 0)];
+        }
+        case "drops": {
+          const place = expectation.at === undefined ? "" : ` at ${expectation.at}`;
+          const found = [...this.#dropsAt.values()]
+            .filter(
+              ({ reason, at }) =>
+                reason === expectation.drops && (expectation.at === undefined || matchesPlace(expectation.at, at)),
+            )
+            .reduce((sum, { count }) => sum + count, 0);
+          return [checkCount(`drops ${expectation.drops}${place}`, expectation, found)];
+        }
+        case "eventually":
+          return eventually.splice(0, 1);
+        default:
+          return unreachable(expectation);
+      }
+    });
+  }
+
+  #dropCounter(): FrameObserver {
+    return {
+      dropped: (frame, reason, where) => {
+        const key = `${reason} ${where.place}`;
+        const known = this.#dropsAt.get(key);
+        if (known === undefined) this.#dropsAt.set(key, { reason, at: where.place, count: 1 });
+        else known.count++;
+        this.#onDrop?.(frame, reason, where);
+      },
+    };
+  }
+
+  #onDrop: ((frame: FrameId, reason: DropReason, where: Place) => void) | undefined = undefined;
+
+  /** Dropped frames go to an interface of their own, `drops`, with the reason and the place as comment. */
+  #writeDrops(writer: PcapngWriter): void {
+    const frames = this.world.frames;
+    const drops = writer.addInterface("drops", "frames that were dropped, each with its reason");
+    this.#onDrop = (frame, reason, where) => {
+      const comment = `DROP ${reason} at ${where.place}: ${DROP_REASONS[reason]}`;
+      writer.frame(
+        drops,
+        this.nowNs,
+        frames.bytes,
+        frames.start(frame),
+        frames.end(frame),
+        0,
+        frames.packetId[frame]!,
+        comment,
+      );
+    };
+  }
+}
+
+function isLoaded(scenario: Scenario | Record<string, unknown>): scenario is Scenario {
+  return typeof scenario["file"] === "string";
+}
