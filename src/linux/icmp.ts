@@ -2,7 +2,6 @@
  * ICMP of a host, RFC 792 and RFC 1122 §3.2.2, as Linux does it (net/ipv4/icmp.c): echo and timestamp replies, errors sent and limited, errors
  * received and handed to the protocol that they are about, redirects.
  */
-import { SECOND } from "../sim/time.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
@@ -12,6 +11,7 @@ import type { FrameId } from "./frame-store.ts";
 import { msToJiffies } from "./inet-device.ts";
 import type { Ipv4 } from "./ipv4.ts";
 import type { IcmpErrors, Ipv4Core, ProtocolHandler } from "./ipv4-core.ts";
+import { stampOptions } from "./ipv4-options.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { Path } from "./path.ts";
 import { GlobalLimit, Peers } from "./peers.ts";
@@ -21,7 +21,6 @@ const LONGEST_ERROR_BYTES = 576;
 const TOS_MASK = 0x1e;
 const TOS_INTERNETWORK_CONTROL = 0xc0;
 const LAST_KNOWN_TYPE = 18;
-const DAY_MS = 86_400_000;
 
 /** A ping socket: echo replies with its identifier, and errors about its requests. */
 export interface EchoListener {
@@ -161,7 +160,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
     frames.bytes.copyWithin(start + headers, at, at + quote);
     icmp.write(frames.bytes, start + ipv4.HEADER_BYTES, type, code, info);
     const tos = (ipv4.typeOfService(frames.bytes, at) & TOS_MASK) | TOS_INTERNETWORK_CONTROL;
-    this.#send(error, source ?? path.source, to, tos, path);
+    this.#send(error, 0, source ?? path.source, to, tos, path);
   }
 
   sendNoRoute(frame: FrameId, error: string, device: NetDevice): void {
@@ -182,44 +181,57 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
 
   /** The answer to an echo or timestamp request: the same data, back to where it came from. */
   #reply(request: FrameId, at: number, type: number, device: NetDevice): void {
-    const { frames, routing, resolver } = this.#core;
+    const { frames, resolver } = this.#core;
     const start = frames.start(request);
     const to = ipv4.source(frames.bytes, start);
     const about = ipv4.destination(frames.bytes, start);
     const tos = ipv4.typeOfService(frames.bytes, start);
-    const source = routing.addressType(about) === "local" ? about : undefined;
-    const path = resolver.resolve(source === undefined ? { destination: to } : { destination: to, source });
+    const from = this.#core.specificDestination(request, device);
+    const path = resolver.resolve({ destination: to, source: from });
     if (typeof path === "string") return;
+    const optionBytes = this.#core.isLocal(about) ? ipv4.headerBytes(frames.bytes, start) - ipv4.HEADER_BYTES : 0;
     const dataBytes = type === icmp.TYPE_TIMESTAMP_REPLY ? icmp.TIMESTAMP_BYTES : frames.end(request) - at;
-    const reply = frames.make(ipv4.HEADER_BYTES + dataBytes);
+    const reply = frames.make(ipv4.HEADER_BYTES + optionBytes + dataBytes);
     frames.causedBy(reply, request);
     const bytes = frames.bytes;
-    const message = frames.start(reply) + ipv4.HEADER_BYTES;
+    const header = frames.start(reply);
+    const message = header + ipv4.HEADER_BYTES + optionBytes;
+    bytes.copyWithin(header + ipv4.HEADER_BYTES, start + ipv4.HEADER_BYTES, start + ipv4.HEADER_BYTES + optionBytes);
     bytes.copyWithin(message, at, at + dataBytes);
     bytes[message] = type;
     bytes[message + 1] = 0;
     if (type === icmp.TYPE_TIMESTAMP_REPLY) this.#stamp(message);
-    const from = source ?? routing.selectAddress(device, to, "link") ?? path.source;
-    this.#send(reply, from, to, tos, path);
+    this.#send(reply, optionBytes, from === 0 ? path.source : from, to, tos, path);
   }
 
   /** Milliseconds since midnight as receive and transmit time. */
   #stamp(message: number): void {
-    const { frames, clock } = this.#core;
-    const now = Math.floor(clock.nowNs / (SECOND / 1_000)) % DAY_MS;
+    const { frames } = this.#core;
+    const now = this.#core.timeOfDayMs();
     for (const offset of [12, 16])
       for (let index = 0; index < 4; index++) frames.bytes[message + offset + index] = now >>> (24 - 8 * index);
   }
 
-  /** Writes the IPv4 header of a whole ICMP message and its checksum, and sends it. */
-  #send(frame: FrameId, source: Ipv4Address, destination: Ipv4Address, tos: number, path: Path): void {
+  /** Writes the IPv4 header of a whole ICMP message, around options that stand already, and the checksums, and sends it. */
+  #send(
+    frame: FrameId,
+    optionBytes: number,
+    source: Ipv4Address,
+    destination: Ipv4Address,
+    tos: number,
+    path: Path,
+  ): void {
     const { frames, sysctl } = this.#core;
     const at = frames.start(frame);
     const length = frames.length(frame);
     const id = this.#core.nextIdentification(source, destination, ipv4.PROTOCOL_ICMP);
     const ttl = sysctl.defaultTtl;
     ipv4.write(frames.bytes, at, length, id, 0, ttl, ipv4.PROTOCOL_ICMP, source, destination, tos);
-    icmp.finishChecksum(frames, at + ipv4.HEADER_BYTES, at + length);
+    if (optionBytes > 0) {
+      frames.bytes[at] = 0x45 + optionBytes / 4;
+      stampOptions(frames.bytes, at, source, this.#core.isLocal, this.#core.timeOfDayMs());
+    }
+    icmp.finishChecksum(frames, at + ipv4.HEADER_BYTES + optionBytes, at + length);
     frames.checksumKnown[frame] = 1;
     this.#ipv4.output(frame, path);
   }

@@ -1,7 +1,9 @@
 /** What the halves of IPv4, input and output, share: the namespace's parts, and those that other rooms of the kernel plug in. */
 import type { Random } from "../sim/random.ts";
 import type { Clock } from "../sim/simulation.ts";
+import { MILLISECOND } from "../sim/time.ts";
 import type { Ipv4Address } from "../wire/address.ts";
+import * as ipv4 from "../wire/ipv4.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
 import type { PacketHooks } from "./hooks.ts";
 import type { InetDevices } from "./inet-device.ts";
@@ -103,6 +105,23 @@ export class Ipv4Core {
     for (let index = 0; index < IDENTIFICATION_COUNTERS; index++) this.#identifications[index] = random.u32();
   }
 
+  /** Is it an address of this host? */
+  readonly isLocal = (address: Ipv4Address): boolean => this.routing.addressType(address) === "local";
+
+  /** fib_compute_spec_dst: the address that a packet was meant for, or the device's own when that is a group. */
+  specificDestination(frame: FrameId, device: NetDevice): Ipv4Address {
+    const at = this.frames.start(frame);
+    const destination = ipv4.destination(this.frames.bytes, at);
+    if (this.isLocal(destination)) return destination;
+    const source = ipv4.source(this.frames.bytes, at);
+    return this.routing.selectAddress(device, source, "link") ?? NO_ADDRESS;
+  }
+
+  /** Milliseconds since midnight, as timestamps of ICMP and of IPv4 options count. */
+  timeOfDayMs(): number {
+    return Math.floor(this.clock.nowNs / MILLISECOND) % DAY_MS;
+  }
+
   /** The identification of a packet that no connected socket sends: counters shared by hash of addresses and protocol (RFC 7739, Linux's ip_idents). */
   nextIdentification(source: Ipv4Address, destination: Ipv4Address, protocol: number): number {
     const mixed = Math.imul(source ^ Math.imul(destination, 0x9e37_79b1) ^ protocol, this.#identificationKey);
@@ -114,3 +133,5 @@ export class Ipv4Core {
 }
 
 const IDENTIFICATION_COUNTERS = 64;
+const NO_ADDRESS = 0 as Ipv4Address;
+const DAY_MS = 86_400_000;

@@ -5,6 +5,7 @@ import type { DropReason } from "./drop-reason.ts";
 import { FRAME_FLAG_FORWARDED, FRAME_FLAG_GROUP, FRAME_FLAG_REDIRECT } from "./frame-flags.ts";
 import { type FrameId, NO_FRAME } from "./frame-store.ts";
 import type { Ipv4Core } from "./ipv4-core.ts";
+import { stampOptions } from "./ipv4-options.ts";
 import type { Ipv4Output } from "./ipv4-output.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { RoutedPath } from "./resolver.ts";
@@ -42,7 +43,10 @@ export class Ipv4Forward {
       return;
     }
     let next = frames.writable(frame);
-    ipv4.decrementTtl(frames.bytes, frames.start(next));
+    const header = frames.start(next);
+    ipv4.decrementTtl(frames.bytes, header);
+    if (ipv4.headerBytes(frames.bytes, header) > ipv4.HEADER_BYTES)
+      stampOptions(frames.bytes, header, path.source, core.isLocal, core.timeOfDayMs());
     if ((frames.flags[next]! & FRAME_FLAG_REDIRECT) !== 0) core.errors?.sendRedirect(next, path.nextHop, ingress);
     frames.flags[next] = (frames.flags[next]! & ~FRAME_FLAG_REDIRECT) | FRAME_FLAG_FORWARDED;
     if (core.hooks !== undefined) {

@@ -10,13 +10,15 @@ import { FRAME_FLAG_GROUP, FRAME_FLAG_REDIRECT } from "./frame-flags.ts";
 import { type FrameId, NO_FRAME } from "./frame-store.ts";
 import type { Ipv4Core } from "./ipv4-core.ts";
 import type { Ipv4Forward } from "./ipv4-forward.ts";
-import { checkOptions } from "./ipv4-options.ts";
+import { checkOptions, stampOptions } from "./ipv4-options.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { NoPath } from "./path.ts";
 import { Reassembly } from "./reassembly.ts";
 import { validateSource } from "./source-validation.ts";
 
 const BROADCAST = 0xffff_ffff;
+/** Version and header length of a packet without options. */
+const WITHOUT_OPTIONS = 0x45;
 
 export class Ipv4Input {
   readonly #core: Ipv4Core;
@@ -237,14 +239,25 @@ export class Ipv4Input {
   }
 
   #deliverWithOptions(frame: FrameId, device: NetDevice): void {
-    if (this.#optionsHold(frame, device)) this.deliverLocally(frame, device);
+    if (!this.#optionsHold(frame, device)) return;
+    const { frames } = this.#core;
+    const at = frames.start(frame);
+    if (frames.bytes[at] !== WITHOUT_OPTIONS)
+      stampOptions(
+        frames.bytes,
+        at,
+        this.#core.specificDestination(frame, device),
+        this.#core.isLocal,
+        this.#core.timeOfDayMs(),
+      );
+    this.deliverLocally(frame, device);
   }
 
   /** False: the options were bad, and the packet has ended. */
   #optionsHold(frame: FrameId, device: NetDevice): boolean {
     const frames = this.#core.frames;
     const at = frames.start(frame);
-    if (frames.bytes[at] === 0x45) return true;
+    if (frames.bytes[at] === WITHOUT_OPTIONS) return true;
     const problem = checkOptions(frames.bytes, at);
     if (problem === undefined) return true;
     if (problem !== "source-route")

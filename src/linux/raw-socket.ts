@@ -2,12 +2,14 @@
  * The socket of ping: sends ICMP echo requests under an identifier of its own, and hears their replies and the errors about them, as Linux's ping
  * sockets (net/ipv4/ping.c) and raw sockets with an error queue let it.
  */
+import { MILLISECOND } from "../sim/time.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import type { Errno } from "./errno.ts";
 import type { FrameId } from "./frame-store.ts";
 import type { EchoListener } from "./icmp.ts";
+import { checkOptions, stampOptions } from "./ipv4-options.ts";
 import type { NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { Path } from "./path.ts";
@@ -60,6 +62,7 @@ export interface EchoOptions {
 
 const NO_OPTIONS = new Uint8Array(0);
 const MAXIMUM_EVENTS = 256;
+const DAY_MS = 86_400_000;
 
 export class RawSocket implements EchoListener {
   readonly identifier: number;
@@ -124,6 +127,15 @@ export class RawSocket implements EchoListener {
       frames.bytes,
       at,
     );
+    if (extra.length > 0) {
+      if (checkOptions(frames.bytes, at) !== undefined) {
+        frames.drop(frame, "ipv4-options-invalid", this.#namespace);
+        return "EINVAL";
+      }
+      const local = (address: Ipv4Address) => routes.addressType(address) === "local";
+      const timeMs = Math.floor(this.#namespace.clock.nowNs / MILLISECOND) % DAY_MS;
+      stampOptions(frames.bytes, at, source ?? path.source, local, timeMs);
+    }
     if (options.confirm === true) path.link.confirm();
     ip.output(frame, path);
     return data.length + icmp.HEADER_BYTES;

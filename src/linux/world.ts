@@ -90,4 +90,16 @@ export class World {
     bToA.connect(deviceB, deviceA, this.simulation.register(deviceA));
     return { a: deviceA, b: deviceB, aToB, bToA };
   }
+
+  /** `ip netns del`: its devices go, and with each veth its peer. */
+  removeNamespace(namespace: NetworkNamespace): void {
+    for (const device of namespace.devices) {
+      const peer = device.kind === "veth" && device.driver instanceof WireEnd ? device.driver.peer : undefined;
+      if (namespace.device(device.name) === device) namespace.removeDevice(device);
+      for (const other of this.#namespaces.values())
+        if (peer !== undefined && other.device(peer.name) === peer) other.removeDevice(peer);
+    }
+    namespace.ipv4.reassembly.flush();
+    this.#namespaces.delete(namespace.name);
+  }
 }
