@@ -34,6 +34,7 @@ import { Resolver } from "./resolver.ts";
 import { Routing } from "./routing.ts";
 import type { StormGuard } from "./storm-guard.ts";
 import { Sysctl } from "./sysctl.ts";
+import { Tcp } from "./tcp/tcp.ts";
 import { Udp } from "./udp.ts";
 import type { Xfrm } from "./xfrm/xfrm.ts";
 
@@ -54,6 +55,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly icmp: Icmp;
   readonly igmp: Igmp;
   readonly udp: Udp;
+  readonly tcp: Tcp;
   readonly arp: Arp;
   /** Where sockets draw ports and identifiers from. */
   readonly socketRandom: Random;
@@ -100,6 +102,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.icmp = new Icmp(core, this.ipv4);
     this.igmp = new Igmp(core, this.ipv4);
     this.udp = new Udp(core, this.ipv4);
+    this.tcp = new Tcp(core, this.ipv4);
     this.arp = new Arp(core);
     this.neighbours.resolver = {
       solicit: (neighbour, target, because) => this.arp.solicit(neighbour, target, because),

@@ -9,6 +9,7 @@ import type { Nanoseconds } from "../../sim/time.ts";
 import type { Ipv4Address } from "../../wire/address.ts";
 import type { Errno } from "../errno.ts";
 import { type CongestionControl, CongestionWindow } from "./congestion/congestion-control.ts";
+import type { Conversation } from "./conversation.ts";
 import { ReceiveBuffer } from "./receive-buffer.ts";
 import { RttEstimator } from "./rtt.ts";
 import { SackBlocks } from "./sack-blocks.ts";
@@ -84,6 +85,8 @@ export class Connection implements TimerOwner {
   remoteAddress: Ipv4Address;
   remotePort: number;
 
+  /** How IP carries it; the host's. */
+  conversation: Conversation | undefined = undefined;
   owner: ConnectionOwner | undefined = undefined;
   state: TcpState = "closed";
   /** Why the connection broke; the next call reports it. */

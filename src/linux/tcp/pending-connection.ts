@@ -7,6 +7,7 @@ import type { Ipv4Address } from "../../wire/address.ts";
 import { ACK, RST, SYN } from "../../wire/tcp.ts";
 import { HZ } from "../jiffies.ts";
 import type { TcpHost } from "./connection-state.ts";
+import type { Conversation } from "./conversation.ts";
 import { RTO_MAX_JIFFIES } from "./rtt.ts";
 import type { IncomingSegment } from "./segment.ts";
 import { add, after, before } from "./sequence.ts";
@@ -44,7 +45,7 @@ export class PendingConnection implements TimerOwner {
   readonly window: number;
   readonly scale: number;
   readonly receiveLimit: number;
-  /** The conversation's packet mark and identity of the SYN are the listener's matter. */
+  conversation: Conversation | undefined = undefined;
   sentUs = 0;
   retransmissions = 0;
   timeouts = 0;
