@@ -11,6 +11,7 @@ import type { FrameId, FrameStore } from "./frame-store.ts";
 import { forkLinkStreams, LinkImpairment, type LinkStreams } from "./link-impairment.ts";
 import { isPlain, type LinkSettings, PERFECT_LINK } from "./link-settings.ts";
 import type { DeviceChange, DeviceListener, Driver, NetDevice } from "./net-device.ts";
+import { QUEUE_FULL, TransmitQueue } from "./transmit-queue.ts";
 
 /** An Ethernet header and one VLAN tag: how much longer than the MTU a frame may be (is_skb_forwardable). */
 const HEADER_ALLOWANCE_BYTES = 18;
@@ -26,6 +27,7 @@ export class WireEnd implements Driver, DeviceListener {
   #streams: LinkStreams | undefined = undefined;
   /** Undefined for a plain link: `#settings.delayNs` says it all, kept in `#delayNs`. */
   #impairment: LinkImpairment | undefined = undefined;
+  #queue: TransmitQueue | undefined = undefined;
   #delayNs: Nanoseconds;
 
   /** A perfect cable of the given delay; `clock.random` is the root of the run's chance. */
@@ -55,8 +57,11 @@ export class WireEnd implements Driver, DeviceListener {
     this.#delayNs = settings.delayNs;
     const device = this.#device;
     if (device === undefined) return;
-    if (isPlain(settings)) {
-      this.#impairment = undefined;
+    this.#impairment = undefined;
+    this.#queue = undefined;
+    if (isPlain(settings)) return;
+    if (isPlain({ ...settings, rateBitsPerSecond: 0 })) {
+      this.#queue = new TransmitQueue(settings.rateBitsPerSecond, settings.queueLimitFrames, settings.queueLimitBytes);
       return;
     }
     this.#streams ??= forkLinkStreams(this.#random, device.place);
@@ -114,11 +119,19 @@ export class WireEnd implements Driver, DeviceListener {
       return;
     }
     let sent = frame;
-    const notes =
-      frames.mark[frame]! | frames.connection[frame]! | frames.flags[frame]! | frames.fragmentLimit[frame]!;
+    const notes = frames.mark[frame]! | frames.connection[frame]! | frames.flags[frame]! | frames.fragmentLimit[frame]!;
     if (notes !== 0) sent = this.#scrub(frame);
-    if (this.#impairment === undefined) this.#clock.schedule(this.#delayNs, this.#peerReceiver, sent);
+    if (this.#queue !== undefined) this.#queueAndSend(this.#queue, sent);
+    else if (this.#impairment === undefined) this.#clock.schedule(this.#delayNs, this.#peerReceiver, sent);
     else this.#impairment.transmit(sent);
+  }
+
+  /** A link with a rate and nothing else: one transmitter in front of a fixed delay keeps the order by itself. */
+  #queueAndSend(queue: TransmitQueue, frame: FrameId): void {
+    const nowNs = this.#clock.nowNs;
+    const departureNs = queue.admit(nowNs, this.#frames.length(frame));
+    if (departureNs === QUEUE_FULL) this.#refuse(frame, "link-queue-full");
+    else this.#clock.schedule(departureNs - nowNs + this.#delayNs, this.#peerReceiver, frame);
   }
 
   /** What the sending host knows of a frame stays there (skb_scrub_packet); another holder there may still need it. */
@@ -132,7 +145,7 @@ export class WireEnd implements Driver, DeviceListener {
     return own;
   }
 
-  #refuse(frame: FrameId, reason: "device-no-carrier" | "device-mtu-exceeded"): void {
+  #refuse(frame: FrameId, reason: "device-no-carrier" | "device-mtu-exceeded" | "link-queue-full"): void {
     const device = this.#device;
     if (device !== undefined) device.counters.txDropped++;
     this.#frames.drop(frame, reason, device ?? UNCONNECTED);
