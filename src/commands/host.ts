@@ -1,0 +1,109 @@
+/**
+ * A machine as its user sees it: a namespace to live in, named namespaces beside it (/var/run/netns), a hosts file, a resolver, the words that
+ * are installed, and processes.
+ */
+import type { NetworkNamespace } from "../linux/namespace.ts";
+import { Process, type Program, type TextSink, type Wait, type Wake } from "../linux/process.ts";
+import type { World } from "../linux/world.ts";
+import type { Ipv4Address } from "../wire/address.ts";
+import type { CommandContext, Word } from "./word.ts";
+
+/** Asks the host's name servers; the addresses, in their order; empty when the name is not known. */
+export type Resolver = (process: Process, name: string) => Generator<Wait, readonly Ipv4Address[], Wake>;
+
+export interface HostSettings {
+  readonly name: string;
+  readonly world: World;
+  readonly namespace: NetworkNamespace;
+  readonly words: ReadonlyMap<string, Word>;
+  /** Shared by all hosts that are namespaces of one machine; its own when absent. */
+  readonly namedNamespaces?: Map<string, NetworkNamespace>;
+}
+
+/** Where a command's text goes. */
+export interface Streams {
+  readonly stdout: TextSink;
+  readonly stderr: TextSink;
+}
+
+export class Host {
+  readonly name: string;
+  readonly world: World;
+  readonly namespace: NetworkNamespace;
+  readonly words: ReadonlyMap<string, Word>;
+  readonly namedNamespaces: Map<string, NetworkNamespace>;
+  /** /etc/hosts. */
+  readonly hostsFile = new Map<string, Ipv4Address>();
+  readonly environment = new Map<string, string>();
+  resolver: Resolver | undefined = undefined;
+  readonly #processes = new Map<number, Process>();
+  #nextPid = 1;
+
+  constructor(settings: HostSettings) {
+    this.name = settings.name;
+    this.world = settings.world;
+    this.namespace = settings.namespace;
+    this.words = settings.words;
+    this.namedNamespaces = settings.namedNamespaces ?? new Map();
+    this.environment.set("HOSTNAME", settings.name);
+    this.hostsFile.set("localhost", 0x7f00_0001 as Ipv4Address);
+  }
+
+  /** Those that run, by number. */
+  get processes(): ReadonlyMap<number, Process> {
+    return this.#processes;
+  }
+
+  /** A context for a command of this host: its own namespace, a copy of its environment. */
+  context(): CommandContext {
+    return { host: this, namespace: this.namespace, environment: new Map(this.environment), stdin: "" };
+  }
+
+  /** Starts a program; it has run until its first wait when this returns. */
+  spawn(name: string, streams: Streams, program: (process: Process) => Program): Process {
+    const pid = this.#nextPid++;
+    const process = new Process({
+      pid,
+      name,
+      clock: this.world.simulation,
+      random: this.world.random.fork(`host ${this.name} process ${pid}`),
+      stdout: streams.stdout,
+      stderr: streams.stderr,
+    });
+    this.#processes.set(pid, process);
+    process.atExit(() => this.#processes.delete(pid));
+    process.start(program(process));
+    return process;
+  }
+}
+
+/** Collects text. */
+export class TextBuffer implements TextSink {
+  text = "";
+
+  write(text: string): void {
+    this.text += text;
+  }
+}
+
+/** /dev/null. */
+export const NOWHERE: TextSink = { write: () => undefined };
+
+/**
+ * An address, or a name of the hosts file or of the resolver; undefined when nobody knows it. What getaddrinfo(3) does for
+ * IPv4.
+ */
+export function* lookUp(
+  process: Process,
+  host: Host,
+  name: string,
+  parse: (text: string) => Ipv4Address | undefined,
+): Generator<Wait, Ipv4Address | undefined, Wake> {
+  const literal = parse(name);
+  if (literal !== undefined) return literal;
+  const listed = host.hostsFile.get(name);
+  if (listed !== undefined) return listed;
+  if (host.resolver === undefined) return undefined;
+  const addresses = yield* host.resolver(process, name);
+  return addresses[0];
+}
