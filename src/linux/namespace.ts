@@ -12,7 +12,7 @@ import { Addresses, type AddressOptions } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { BridgeHooks } from "./bridge-hooks.ts";
 import type { Errno } from "./errno.ts";
-import { FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
+import { FRAME_FLAG_BRIDGED, FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
 import { Icmp } from "./icmp.ts";
 import { Igmp } from "./igmp.ts";
@@ -227,7 +227,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     if (type === ethernet.ETHERTYPE_IPV4) {
       const own = frames.writable(frame);
       frames.pull(own, ethernet.HEADER_BYTES);
-      frames.flags[own] = group ? FRAME_FLAG_GROUP : 0;
+      frames.flags[own] = (frames.flags[own]! & FRAME_FLAG_BRIDGED) | (group ? FRAME_FLAG_GROUP : 0);
       this.ipv4.receive(device, own);
     } else if (type === ethernet.ETHERTYPE_ARP) {
       this.arp.receive(frame, device);
