@@ -31,6 +31,9 @@ export class Underlay implements BridgeHooks {
     this.#namespace = world.createNamespace(this.name);
     this.#namespace.netfilterBridge = this;
     this.#bridge = createBridge(this.#namespace, { name: "switch", mtu: SWITCH_MTU });
+    this.#bridge.multicast.enabled = false;
+    // A switch in a rack is no host: what is addressed to everybody ends in it.
+    this.#bridge.device.stack = { receive: (_device, frame) => world.frames.consume(frame) };
     this.#bridge.device.setUp(true);
   }
 
