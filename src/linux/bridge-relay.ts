@@ -72,6 +72,7 @@ export class BridgeRelay implements Driver, FrameRelay {
   /** A port received a frame: br_handle_frame. */
   relay(ingress: BridgePort, received: FrameId): void {
     const frames = this.#frames;
+    const bridge = this.#bridge;
     let frame = received;
     let bytes = frames.bytes;
     let at = frames.start(frame);
@@ -111,7 +112,7 @@ export class BridgeRelay implements Driver, FrameRelay {
       at = frames.start(frame);
     }
     let vlan = 0;
-    if (this.#bridge.filtersVlans) {
+    if (bridge.filtersVlans) {
       vlan = classify(frames, frame, ingress.vlans);
       if (vlan === VLAN_REFUSED) {
         this.#drop(frame, "bridge-vlan-filtered", ingress);
@@ -120,7 +121,7 @@ export class BridgeRelay implements Driver, FrameRelay {
     }
     const nowNs = this.#clock.nowNs;
     // A source that is a local address is not learnt, but the frame goes on: Linux warns in its log, no more.
-    if (ingress.learning) this.#bridge.fdb.learn(sourceHigh, sourceLow, vlan, ingress, nowNs);
+    if (ingress.learning) bridge.fdb.learn(sourceHigh, sourceLow, vlan, ingress, nowNs);
     if (state === "learning") {
       this.#drop(frame, "bridge-port-not-forwarding", ingress);
       return;
@@ -132,15 +133,15 @@ export class BridgeRelay implements Driver, FrameRelay {
 
     const destinationHigh = ethernet.destinationHigh(bytes, at);
     const destinationLow = ethernet.destinationLow(bytes, at);
-    let entry = this.#bridge.fdb.lookup(destinationHigh, destinationLow, vlan, nowNs);
+    let entry = bridge.fdb.lookup(destinationHigh, destinationLow, vlan, nowNs);
     if (entry === undefined && vlan !== 0) entry = this.#localIn(destinationHigh, destinationLow, nowNs);
     if (entry === undefined) {
-      if (this.#bridge.device.promiscuous) this.#showTap(frame);
+      if (bridge.device.promiscuous) this.#showTap(frame);
       this.#flood(ingress, frame, "unicast", vlan, false);
     } else if (entry.local) {
       this.#takeIn(ingress, frame, vlan, destinationHigh, destinationLow);
     } else {
-      if (this.#bridge.device.promiscuous) this.#showTap(frame);
+      if (bridge.device.promiscuous) this.#showTap(frame);
       this.#forward(ingress, entry.port, frame, vlan);
     }
   }

@@ -2,10 +2,12 @@
  * Ends a run in which a frame goes round and round: Ethernet has no time to live, so a loop of bridges without spanning tree keeps a
  * broadcast for ever, and multiplies it with every further loop. Linux would spin at full speed; a simulation stops and says where.
  *
- * A packet that one bridge relays more than `limit` times is in a loop: routing, NAT and tunnels bring an honest one past the same bridge a few
- * times at most. The counts lie in a table of fixed size; a collision forgets the older count, which a loop soon makes up for.
+ * A packet that one bridge relays more than `limit` times with the same addresses is in a loop. An honest one comes past a few times at most:
+ * a tunnel's copies for its many remotes share the packet's number, but each has another outer address, and a loop of routers ends by its time
+ * to live, after 255. The counts lie in a table of fixed size; a collision forgets the older count, which a loop soon makes up for.
  */
 import type { Nanoseconds } from "../sim/time.ts";
+import { getU32 } from "../wire/bytes.ts";
 
 /** What the run reports. */
 export interface StormReport {
@@ -26,6 +28,9 @@ export interface Stoppable {
 }
 
 const ROWS = 4_096;
+/** What tells copies of one packet apart, from the frame's start: the destination MAC address's last 32 bits, the IPv4 destination. */
+const DESTINATION_LOW = 2;
+const IPV4_DESTINATION = 30;
 export const DEFAULT_STORM_LIMIT = 256;
 /** A storm of many copies must not fill the memory before a count comes together: half the limit is looked at by name. */
 const SUSPECT_SHARE = 0.5;
@@ -35,7 +40,7 @@ export class StormGuard {
   readonly #limit: number;
   readonly #suspectAt: number;
   readonly #packet = new Int32Array(ROWS);
-  readonly #bridge = new Int32Array(ROWS);
+  readonly #fingerprint = new Int32Array(ROWS);
   readonly #count = new Int32Array(ROWS);
   #bridges = 0;
   #suspect = 0;
@@ -65,10 +70,12 @@ export class StormGuard {
     end: number,
   ): boolean {
     if (this.report !== undefined) return false;
-    const row = (Math.imul(packetId, 0x9e37_79b1) >>> 20) ^ (number & (ROWS - 1));
-    if (this.#packet[row] !== packetId || this.#bridge[row] !== number) {
+    let fingerprint = Math.imul(getU32(bytes, at + DESTINATION_LOW) ^ number, 0x85eb_ca6b);
+    if (end - at >= IPV4_DESTINATION + 4) fingerprint ^= Math.imul(getU32(bytes, at + IPV4_DESTINATION), 0xc2b2_ae35);
+    const row = (Math.imul(packetId ^ fingerprint, 0x9e37_79b1) >>> 16) & (ROWS - 1);
+    if (this.#packet[row] !== packetId || this.#fingerprint[row] !== fingerprint) {
       this.#packet[row] = packetId;
-      this.#bridge[row] = number;
+      this.#fingerprint[row] = fingerprint;
       this.#count[row] = 1;
       return true;
     }

@@ -14,6 +14,7 @@ import type { NetDevice } from "../../src/linux/net-device.ts";
 import { formatStorm, StormGuard } from "../../src/linux/storm-guard.ts";
 import { SECOND } from "../../src/sim/time.ts";
 import { MAC_BROADCAST, type MacAddress } from "../../src/wire/address.ts";
+import { putU32 } from "../../src/wire/bytes.ts";
 import * as stp from "../../src/wire/stp.ts";
 import { BridgeLab, farMac, frameBytes, Host, hex } from "./bridge-lab.ts";
 
@@ -229,6 +230,23 @@ describe("A ring without spanning tree", () => {
     lab.pass(1_000_000);
     lab.expectNothingLost();
     expect(lab.drops()["bridge-storm"]).toBeGreaterThan(0);
+  });
+
+  it("is not what many copies of one packet to many addresses are", () => {
+    const { lab, ends, guard } = ring({ stp: true, guard: true });
+    lab.passSeconds(6);
+    const frame = lab.frames.make(60);
+    const at = lab.frames.start(frame);
+    lab.frames.bytes.set(frameBytes(farMac(2), farMac(1), "0800".padEnd(2 * 48, "0")), at);
+    for (let remote = 0; remote < 1_000; remote++) {
+      const copy = lab.frames.clone(frame);
+      putU32(lab.frames.bytes, lab.frames.start(copy) + 30, 0x0a00_0000 + remote);
+      ends[0]!.transmit(copy);
+      lab.pass(1_000);
+    }
+    lab.frames.consume(frame);
+    lab.pass(1_000_000);
+    expect(guard!.report).toBeUndefined();
   });
 
   it("goes on for ever when nobody guards it", () => {
