@@ -54,8 +54,6 @@ export class BridgePort implements IngressHandler {
   readonly vlans = new VlanGroup();
 
   pathCost: number;
-  /** The cost was set by hand: the device's speed no longer decides. */
-  pathCostFixed = false;
   /** 0 to 63, lower is better. */
   priority = DEFAULT_PORT_PRIORITY;
 

@@ -167,7 +167,6 @@ export class SpanningTree {
 
   setPathCost(port: BridgePort, cost: number): void {
     port.pathCost = cost;
-    port.pathCostFixed = true;
     this.#update();
   }
 
