@@ -13,18 +13,20 @@ export class InetDevice {
   readonly device: NetDevice;
   readonly #clock: Clock;
   readonly #sysctl: Sysctl;
-  readonly #random: Random;
+  readonly #root: Random;
+  #random: Random | undefined = undefined;
   settings: DeviceSettings;
   neighbourSettings: NeighbourSettings;
   #reachableJiffies = 0;
   #drawnAt = 0; // in jiffies
   #drawnFor = -1; // the base that it was drawn for
 
+  /** `random` is the namespace's; the device takes its own stream of it when it first needs one. */
   constructor(device: NetDevice, clock: Clock, sysctl: Sysctl, random: Random) {
     this.device = device;
     this.#clock = clock;
     this.#sysctl = sysctl;
-    this.#random = random;
+    this.#root = random;
     this.settings = sysctl.device(device.name);
     this.neighbourSettings = sysctl.neighbour(device.name);
   }
@@ -41,11 +43,16 @@ export class InetDevice {
     const baseMs = this.neighbourSettings.baseReachableMs;
     if (baseMs !== this.#drawnFor || now - this.#drawnAt > REACHABLE_REDRAW_JIFFIES) {
       const base = msToJiffies(baseMs);
-      this.#reachableJiffies = base === 0 ? 0 : this.#random.below(base) + (base >> 1);
+      this.#reachableJiffies = base === 0 ? 0 : this.#stream().below(base) + (base >> 1);
       this.#drawnFor = baseMs;
       this.#drawnAt = now;
     }
     return this.#reachableJiffies;
+  }
+
+  #stream(): Random {
+    this.#random ??= this.#root.fork(`reachable time of ${this.device.name}`);
+    return this.#random;
   }
 
   get nowNs(): Nanoseconds {
@@ -72,8 +79,7 @@ export class InetDevices {
   }
 
   add(device: NetDevice): void {
-    const random = this.#random.fork(`reachable time of ${device.name}`);
-    this.#byIndex[device.index] = new InetDevice(device, this.#clock, this.#sysctl, random);
+    this.#byIndex[device.index] = new InetDevice(device, this.#clock, this.#sysctl, this.#random);
   }
 
   remove(device: NetDevice): void {

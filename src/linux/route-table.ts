@@ -2,12 +2,18 @@
 import { type Ipv4Address, maskOf } from "../wire/address.ts";
 import type { Route } from "./route.ts";
 
+/** All routes of one prefix length. */
+interface Level {
+  readonly length: number;
+  readonly mask: number;
+  /** By network, as a signed integer: the smallest metric first. */
+  readonly networks: Map<number, Route[]>;
+}
+
 export class RouteTable {
   readonly id: number;
-  /** By prefix length: routes by network, the smallest metric first. */
-  readonly #byLength: (Map<number, Route[]> | undefined)[] = [];
-  /** The lengths in use, longest first, and their masks. */
-  #lengths: number[] = [];
+  /** The lengths in use, longest first. */
+  readonly #levels: Level[] = [];
   #count = 0;
 
   constructor(id: number) {
@@ -20,8 +26,8 @@ export class RouteTable {
 
   /** The best route to `address` that `admits` takes, longest prefix first. */
   lookup(address: Ipv4Address, admits: (route: Route) => boolean): Route | undefined {
-    for (const length of this.#lengths) {
-      const routes = this.#byLength[length]!.get(address & maskOf(length));
+    for (const level of this.#levels) {
+      const routes = level.networks.get(address & level.mask);
       if (routes === undefined) continue;
       for (const route of routes) if (admits(route)) return route;
     }
@@ -31,41 +37,41 @@ export class RouteTable {
   /** All routes to exactly this prefix. */
   exact(route: Pick<Route, "destination">): readonly Route[] {
     const { address, length } = route.destination;
-    return this.#byLength[length]?.get(address & maskOf(length)) ?? [];
+    return this.#level(length)?.networks.get(address & maskOf(length)) ?? [];
   }
 
   /** Adds behind those of the same prefix and metric, or in front of them with `prepend`. */
   insert(route: Route, prepend = false): void {
     const { address, length } = route.destination;
-    let networks = this.#byLength[length];
-    if (networks === undefined) {
-      networks = new Map();
-      this.#byLength[length] = networks;
-      this.#lengths = [...this.#lengths, length].sort((a, b) => b - a);
+    let level = this.#level(length);
+    if (level === undefined) {
+      level = { length, mask: maskOf(length), networks: new Map() };
+      const place = this.#levels.findIndex((other) => other.length < length);
+      this.#levels.splice(place < 0 ? this.#levels.length : place, 0, level);
     }
-    const network = address & maskOf(length);
-    const routes = networks.get(network) ?? [];
-    let index = routes.findIndex((other) => (prepend ? other.metric >= route.metric : other.metric > route.metric));
-    if (index < 0) index = routes.length;
-    routes.splice(index, 0, route);
-    networks.set(network, routes);
+    const network = address & level.mask;
+    const routes = level.networks.get(network);
     this.#count++;
+    if (routes === undefined) {
+      level.networks.set(network, [route]);
+      return;
+    }
+    const index = routes.findIndex((other) => (prepend ? other.metric >= route.metric : other.metric > route.metric));
+    routes.splice(index < 0 ? routes.length : index, 0, route);
   }
 
   remove(route: Route): void {
     const { address, length } = route.destination;
-    const networks = this.#byLength[length];
+    const level = this.#level(length);
     const network = address & maskOf(length);
-    const routes = networks?.get(network);
+    const routes = level?.networks.get(network);
     const index = routes?.indexOf(route) ?? -1;
-    if (networks === undefined || routes === undefined || index < 0) return;
+    if (level === undefined || routes === undefined || index < 0) return;
     routes.splice(index, 1);
     this.#count--;
     if (routes.length > 0) return;
-    networks.delete(network);
-    if (networks.size > 0) return;
-    this.#byLength[length] = undefined;
-    this.#lengths = this.#lengths.filter((other) => other !== length);
+    level.networks.delete(network);
+    if (level.networks.size === 0) this.#levels.splice(this.#levels.indexOf(level), 1);
   }
 
   replace(old: Route, next: Route): void {
@@ -76,16 +82,21 @@ export class RouteTable {
   /** As `ip route` lists them: by network, a shorter prefix before a longer one with the same network, then by metric. */
   list(): Route[] {
     const routes: Route[] = [];
-    for (const networks of this.#byLength) for (const some of networks?.values() ?? []) routes.push(...some);
-    const unsigned = (route: Route) => (route.destination.address & maskOf(route.destination.length)) >>> 0;
+    for (const level of this.#levels) for (const some of level.networks.values()) routes.push(...some);
+    const network = (route: Route) => (route.destination.address & maskOf(route.destination.length)) >>> 0;
     return routes
       .map((route, order) => ({ route, order }))
       .sort(
         (a, b) =>
-          unsigned(a.route) - unsigned(b.route) ||
+          network(a.route) - network(b.route) ||
           a.route.destination.length - b.route.destination.length ||
           a.order - b.order,
       )
       .map((entry) => entry.route);
+  }
+
+  #level(length: number): Level | undefined {
+    for (const level of this.#levels) if (level.length === length) return level;
+    return undefined;
   }
 }

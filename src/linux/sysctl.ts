@@ -65,7 +65,9 @@ export interface SysctlListener {
 export class Sysctl {
   /** What was set, by key; device keys too. */
   readonly #values = new Map<string, readonly number[]>();
-  readonly #deviceNames: string[] = [];
+  readonly #deviceNames = new Set<string>();
+  /** Devices with values of their own; all others share what the defaults give. */
+  readonly #special = new Set<string>(["lo"]);
   readonly #deviceSettings = new Map<string, DeviceSettings>();
   readonly #neighbourSettings = new Map<string, NeighbourSettings>();
   readonly listeners: SysctlListener[] = [];
@@ -84,16 +86,12 @@ export class Sysctl {
   bridgeCallsIptables = false;
 
   addDevice(name: string): void {
-    this.#deviceNames.push(name);
-    if (name === "lo") {
-      this.#values.set(`${CONF}lo.disable_xfrm`, [1]);
-      this.#values.set(`${CONF}lo.disable_policy`, [1]);
-    }
+    this.#deviceNames.add(name);
   }
 
   removeDevice(name: string): void {
-    const index = this.#deviceNames.indexOf(name);
-    if (index >= 0) this.#deviceNames.splice(index, 1);
+    this.#deviceNames.delete(name);
+    this.#special.delete(name);
     for (const key of [...this.#values.keys()])
       if (key.startsWith(`${CONF}${name}.`) || key.startsWith(`${NEIGH}${name}.`)) this.#values.delete(key);
     this.#forgetSettings();
@@ -101,8 +99,9 @@ export class Sysctl {
 
   /** The values that were set go with the device. */
   renameDevice(from: string, to: string): void {
-    const index = this.#deviceNames.indexOf(from);
-    if (index >= 0) this.#deviceNames[index] = to;
+    this.#deviceNames.delete(from);
+    this.#deviceNames.add(to);
+    if (this.#special.delete(from)) this.#special.add(to);
     for (const prefix of [`${CONF}${from}.`, `${NEIGH}${from}.`])
       for (const [key, values] of [...this.#values]) {
         if (!key.startsWith(prefix)) continue;
@@ -160,38 +159,49 @@ export class Sysctl {
 
   /** What holds for a device, by its name. */
   device(name: string): DeviceSettings {
-    let settings = this.#deviceSettings.get(name);
+    const special = this.#special.has(name);
+    if (this.#values.size === 0) return special ? UNTOUCHED_LOOPBACK : UNTOUCHED_DEVICE;
+    const key = special ? name : "default";
+    let settings = this.#deviceSettings.get(key);
     if (settings === undefined) {
-      settings = this.#combine(name);
-      this.#deviceSettings.set(name, settings);
+      settings = this.combined(key);
+      this.#deviceSettings.set(key, settings);
     }
     return settings;
   }
 
   neighbour(name: string): NeighbourSettings {
-    let settings = this.#neighbourSettings.get(name);
+    const owner = this.#special.has(name) ? name : "default";
+    if (this.#values.size === 0) return UNTOUCHED_NEIGHBOUR;
+    let settings = this.#neighbourSettings.get(owner);
     if (settings === undefined) {
-      const read = (key: string) => this.number(`${NEIGH}${escaped(name)}.${key}`);
-      settings = {
-        baseReachableMs: read("base_reachable_time_ms"),
-        retransMs: read("retrans_time_ms"),
-        delayFirstProbeMs: read("delay_first_probe_time") * 1_000,
-        gcStaleMs: read("gc_stale_time") * 1_000,
-        lockMs: read("locktime") * 10,
-        unicastSolicit: read("ucast_solicit"),
-        multicastSolicit: read("mcast_solicit"),
-        multicastResolicit: read("mcast_resolicit"),
-        applicationSolicit: read("app_solicit"),
-        queueLength: read("unres_qlen"),
-      };
-      this.#neighbourSettings.set(name, settings);
+      settings = this.neighbourDefaults(owner);
+      this.#neighbourSettings.set(owner, settings);
     }
     return settings;
   }
 
-  #combine(name: string): DeviceSettings {
-    const own = (key: string) => this.number(`${CONF}${escaped(name)}.${key}`);
-    const all = (key: string) => this.number(`${CONF}all.${key}`);
+  /** Worked out afresh; `neighbour` keeps what it has. */
+  neighbourDefaults(name = "default"): NeighbourSettings {
+    const read = (key: string) => this.#neighbourValue(name, key);
+    return {
+      baseReachableMs: read("base_reachable_time_ms"),
+      retransMs: read("retrans_time_ms"),
+      delayFirstProbeMs: read("delay_first_probe_time") * 1_000,
+      gcStaleMs: read("gc_stale_time") * 1_000,
+      lockMs: read("locktime") * 10,
+      unicastSolicit: read("ucast_solicit"),
+      multicastSolicit: read("mcast_solicit"),
+      multicastResolicit: read("mcast_resolicit"),
+      applicationSolicit: read("app_solicit"),
+      queueLength: read("unres_qlen"),
+    };
+  }
+
+  /** Worked out afresh; `device` keeps what it has. */
+  combined(name: string): DeviceSettings {
+    const own = (key: string) => this.#deviceValue(name, key);
+    const all = (key: string) => this.#deviceValue("all", key);
     const either = (key: string) => own(key) !== 0 || all(key) !== 0;
     const both = (key: string) => own(key) !== 0 && all(key) !== 0;
     const larger = (key: string) => Math.max(own(key), all(key));
@@ -218,6 +228,14 @@ export class Sysctl {
     };
   }
 
+  #deviceValue(name: string, last: string): number {
+    return this.#read(`${CONF}${name}.${last}`, DEVICE_KEYS.get(last)!)[0]!;
+  }
+
+  #neighbourValue(name: string, last: string): number {
+    return this.#read(`${NEIGH}${name}.${last}`, NEIGHBOUR_KEYS.get(last)!)[0]!;
+  }
+
   #find(key: string): { key: string; definition: SysctlKey } | undefined {
     const scalar = SCALAR_KEYS.get(key);
     if (scalar !== undefined) return { key, definition: scalar };
@@ -229,7 +247,7 @@ export class Sysctl {
     const name = key.slice(start, dot).replaceAll("/", ".");
     const last = key.slice(dot + 1);
     const special = name === "default" || (ofDevice && name === "all");
-    if (!special && !this.#deviceNames.includes(name)) return undefined;
+    if (!special && !this.#deviceNames.has(name)) return undefined;
     let definition = ofDevice ? DEVICE_KEYS.get(last) : NEIGHBOUR_KEYS.get(last);
     if (definition === undefined && !ofDevice && name === "default") definition = NEIGHBOUR_TABLE_KEYS.get(last);
     if (definition === undefined) return undefined;
@@ -250,6 +268,8 @@ export class Sysctl {
       const value = ALL_DEFAULTS.get(last);
       return value === undefined ? definition.values : [value];
     }
+    // IPsec has no business on the loopback device, whatever the default says.
+    if (key === `${CONF}lo.disable_xfrm` || key === `${CONF}lo.disable_policy`) return ON;
     if (key.startsWith(CONF)) return this.#values.get(`${CONF}default.${last}`) ?? definition.values;
     return definition.values;
   }
@@ -259,18 +279,26 @@ export class Sysctl {
       const dot = key.lastIndexOf(".");
       const alias = NEIGHBOUR_ALIASES.get(key.slice(dot + 1));
       if (alias !== undefined) {
-        this.#values.set(`${key.slice(0, dot)}.${alias[0]}`, [values[0]! * alias[1]]);
+        this.#put(`${key.slice(0, dot)}.${alias[0]}`, [values[0]! * alias[1]]);
         return;
       }
     }
-    this.#values.set(key, values);
+    this.#put(key, values);
     // inet_forward_change: the host becomes a router, or no longer is one, on every device.
     if (key === "net.ipv4.ip_forward" || key === `${CONF}all.forwarding`) {
       const on = values[0] === 0 ? 0 : 1;
       this.#values.set("net.ipv4.ip_forward", [on]);
       this.#values.set(`${CONF}all.accept_redirects`, [1 - on]);
-      for (const name of ["all", "default", ...this.#deviceNames]) this.#values.set(`${CONF}${name}.forwarding`, [on]);
+      for (const name of ["all", "default", ...this.#deviceNames]) this.#put(`${CONF}${name}.forwarding`, [on]);
     }
+  }
+
+  #put(key: string, values: readonly number[]): void {
+    this.#values.set(key, values);
+    const prefix = key.startsWith(CONF) ? CONF : key.startsWith(NEIGH) ? NEIGH : undefined;
+    if (prefix === undefined) return;
+    const name = key.slice(prefix.length, key.lastIndexOf("."));
+    if (name !== "all" && name !== "default") this.#special.add(name);
   }
 
   #forgetSettings(): void {
@@ -292,6 +320,14 @@ export class Sysctl {
     this.bridgeCallsIptables = this.number("net.bridge.bridge-nf-call-iptables") !== 0;
   }
 }
+
+const ON: readonly number[] = [1];
+
+/** What holds while nothing was set: shared by all namespaces. */
+const UNTOUCHED = new Sysctl();
+const UNTOUCHED_DEVICE: DeviceSettings = UNTOUCHED.combined("default");
+const UNTOUCHED_LOOPBACK: DeviceSettings = UNTOUCHED.combined("lo");
+const UNTOUCHED_NEIGHBOUR: NeighbourSettings = UNTOUCHED.neighbourDefaults();
 
 /** Dots in a device's name are written as slashes in a key. */
 function escaped(name: string): string {
