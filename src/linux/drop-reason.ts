@@ -20,7 +20,6 @@ export const DROP_REASONS = {
   "bridge-port-not-forwarding": "the bridge port is not in the forwarding state",
   "bridge-invalid-source": "the frame's source MAC address is a group address or zero",
   "bridge-reserved-address": "frames to 01:80:c2:00:00:0x are not forwarded",
-  "bridge-own-address": "the frame's source MAC address is the bridge's own",
   "bridge-port-isolated": "both bridge ports are isolated",
   "bridge-vlan-filtered": "the VLAN is not allowed on the bridge port",
   "bridge-flood-off": "flooding is off on every other port",

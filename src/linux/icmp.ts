@@ -257,6 +257,9 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
     if (ipv4.checkHeader(bytes, quoted, end) !== undefined || icmp.code(bytes, at) > 3) return false;
     const gateway = icmp.gateway(bytes, at);
     const destination = ipv4.destination(bytes, quoted);
+    // Whoever pings is told, whether the redirect is believed or not.
+    if (ipv4.protocol(bytes, quoted) === ipv4.PROTOCOL_ICMP)
+      this.error(frame, quoted, end, icmp.TYPE_REDIRECT, icmp.code(bytes, at), gateway);
     const from = ipv4.source(bytes, frames.start(frame));
     const path = resolver.towards(destination);
     if (typeof path === "string" || path.kind !== "unicast" || path.device !== device) return false;

@@ -35,7 +35,7 @@ export interface EchoError {
   readonly source: Ipv4Address;
   readonly type: number;
   readonly code: number;
-  /** Next-hop MTU of "fragmentation needed". */
+  /** Next-hop MTU of "fragmentation needed"; the better gateway of a redirect (type 5, which is no failure). */
   readonly info: number;
   /** Of the request that it is about. */
   readonly sequence: number;

@@ -267,6 +267,7 @@ describe("a redirect (case 53)", () => {
       (frame) => frame.direction === "in" && frame.bytes.length === 126 && icmp.type(frame.bytes, 34) === 5,
     );
     expect(redirects).toHaveLength(2);
+    expect(socket.receive()).toMatchObject({ kind: "error", type: 5, code: 1, info: ip("10.0.0.77"), sequence: 1 });
     expect(icmp.gateway(redirects[0]!.bytes, 34)).toBe(ip("10.0.0.77"));
     expect(ipv4.timeToLive(redirects[0]!.bytes, 42)).toBe(63);
     expect(c1.ipv4.learnt()).toMatchObject([{ gateway: ip("10.0.0.77") }]);
