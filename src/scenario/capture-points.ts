@@ -88,6 +88,7 @@ export class CapturePoints {
       point = new CapturePoint(this.#clock, this.#frames, device);
       this.#points.set(device, point);
       device.tap = point;
+      device.promiscuous = true; // as tcpdump sets it: a bridge's device shows what the bridge relays
     }
     return point;
   }
