@@ -240,10 +240,7 @@ function controlCongestion(c: Connection, delivered: number, newlyLost: number):
   if (state === "recovery" || state === "reduced") {
     reduceProportionally(c, delivered, newlyLost, result);
   } else {
-    const progress =
-      c.reordering > c.settings.reordering
-        ? result.dataAcked || result.dataSacked
-        : result.dataAcked;
+    const progress = c.reordering > c.settings.reordering ? result.dataAcked || result.dataSacked : result.dataAcked;
     if (progress && delivered > 0 && usesWindow(c)) c.congestion.increase(c.cwnd, delivered, c.host.clock.nowNs);
   }
   updatePacingRate(c);

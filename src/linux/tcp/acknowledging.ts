@@ -3,21 +3,16 @@
  * every second full one or after 40 to 200 ms; at once for duplicates and around holes; and few of those when many come
  * (compressed acknowledgements).
  */
+
+import { PSH } from "../../wire/tcp.ts";
 import { HZ, JIFFY_NS, jiffiesAt } from "../jiffies.ts";
-import {
-  ACK_NOW,
-  ACK_PUSHED,
-  ACK_PUSHED_TWICE,
-  ACK_SCHEDULED,
-  type Connection,
-} from "./connection-state.ts";
+import { ACK_NOW, ACK_PUSHED, ACK_PUSHED_TWICE, ACK_SCHEDULED, type Connection } from "./connection-state.ts";
 import { sendAck } from "./output.ts";
 import { jiffiesOfUs } from "./rtt.ts";
 import type { IncomingSegment } from "./segment.ts";
 import { distance } from "./sequence.ts";
 import { TIMER_COMPRESSED_ACK, TIMER_DELAYED_ACK } from "./timers.ts";
 import { growWindow, measureSegment, offer, sampleReceiveRtt } from "./window.ts";
-import { PSH } from "../../wire/tcp.ts";
 
 const QUICK_ACKS = 16;
 const ATO_MINIMUM = HZ / 25; // 40 ms
@@ -160,8 +155,7 @@ export function acknowledgeAfterRead(c: Connection, readBytes: number): void {
   if ((c.ackPending & ACK_SCHEDULED) !== 0) {
     const pushed =
       (c.ackPending & ACK_PUSHED_TWICE) !== 0 || ((c.ackPending & ACK_PUSHED) !== 0 && c.interactive === 0);
-    now =
-      distance(c.rcvWup, c.rcvNxt) > c.rcvMss || (readBytes > 0 && pushed && c.receive.memory === 0);
+    now = distance(c.rcvWup, c.rcvNxt) > c.rcvMss || (readBytes > 0 && pushed && c.receive.memory === 0);
   }
   if (readBytes > 0 && !now && !c.finReceived) {
     const left = Math.max(0, distance(c.rcvNxt, (c.rcvWup + c.rcvWnd) | 0));

@@ -5,7 +5,7 @@ import { JIFFY_NS } from "../jiffies.ts";
 import { INITIAL_WINDOW } from "./congestion/congestion-control.ts";
 import { type Connection, DEFAULT_MSS, MINIMUM_MSS } from "./connection-state.ts";
 import { sendReset, setPathMtu, updatePacingRate } from "./output.ts";
-import { TIMER_DELAYED_ACK, TIMER_COMPRESSED_ACK, TIMER_KEEPALIVE, TIMER_RETRANSMIT } from "./timers.ts";
+import { TIMER_COMPRESSED_ACK, TIMER_DELAYED_ACK, TIMER_KEEPALIVE, TIMER_RETRANSMIT } from "./timers.ts";
 import { beginReceiving } from "./window.ts";
 
 /** TIME-WAIT: Linux waits 60 s whatever the MSL. */

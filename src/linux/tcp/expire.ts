@@ -9,15 +9,7 @@ import { compressedAckDue, delayedAckDue } from "./acknowledging.ts";
 import { abort, armKeepalive, breakOff, close } from "./change-state.ts";
 import { dataBytes } from "./chunk.ts";
 import type { Connection } from "./connection-state.ts";
-import {
-  currentMss,
-  recount,
-  retransmitChunk,
-  sendProbe,
-  sendQueued,
-  sendReset,
-  windowEnd,
-} from "./output.ts";
+import { currentMss, recount, retransmitChunk, sendProbe, sendQueued, sendReset, windowEnd } from "./output.ts";
 import * as rack from "./rack.ts";
 import { alert, enterLoss, retransmitLost } from "./recovery.ts";
 import * as timer from "./retransmit-timer.ts";

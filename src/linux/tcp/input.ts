@@ -8,7 +8,7 @@ import { acknowledge } from "./acknowledge.ts";
 import { acknowledgeIfDue, acknowledgeQuickly, measureRttByTimestamp, noteData } from "./acknowledging.ts";
 import { awaitFin, breakOff, close, enterTimeWait, establish, expandSendBuffer } from "./change-state.ts";
 import { ACK_NOW, ACK_SCHEDULED, type Connection } from "./connection-state.ts";
-import { push, sendAck, sendReset } from "./output.ts";
+import { push, sendAck } from "./output.ts";
 import type { IncomingSegment } from "./segment.ts";
 import { add, after, before, distance } from "./sequence.ts";
 import { growWindow, receiveWindow } from "./window.ts";
@@ -162,7 +162,7 @@ function receiveAck(c: Connection, segment: IncomingSegment): Verdict | undefine
       c.state = "fin-wait-2";
       c.owner?.changed();
       if (!c.orphaned) return undefined;
-      if (after((segment.end - (segment.flags & FIN)) | 0, c.rcvNxt)) return abortOnData(c);
+      if (after((segment.end - (segment.flags & FIN)) | 0, c.rcvNxt)) return abortOnData(c, segment);
       awaitFin(c);
       return undefined;
     case "closing":
@@ -177,8 +177,8 @@ function receiveAck(c: Connection, segment: IncomingSegment): Verdict | undefine
 }
 
 /** Data for a program that has gone: RFC 1122 §4.2.2.13. */
-function abortOnData(c: Connection): Verdict {
-  sendReset(c);
+function abortOnData(c: Connection, segment: IncomingSegment): Verdict {
+  resetFor(c, segment);
   close(c);
   return "tcp-no-socket";
 }
@@ -213,7 +213,7 @@ function receiveData(c: Connection, segment: IncomingSegment): Verdict {
       break;
     case "fin-wait-1":
     case "fin-wait-2":
-      if (c.orphaned && after((segment.end - (segment.flags & FIN)) | 0, c.rcvNxt)) return abortOnData(c);
+      if (c.orphaned && after((segment.end - (segment.flags & FIN)) | 0, c.rcvNxt)) return abortOnData(c, segment);
       break;
     default:
       break;

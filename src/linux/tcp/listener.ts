@@ -88,11 +88,7 @@ export class Listener {
     if (most - this.#pending.size < Math.floor(most / EXTRA_TIMER_SHARE)) return "tcp-backlog-full";
     const mss = mssOf(this.#host.mtuTowards(addresses.localAddress, addresses.remoteAddress, this.options));
     const timestamps = host.settings.timestamps && segment.hasTimestamp;
-    const receiveLimit = receiveLimitOf(
-      this.options,
-      host.settings.receiveMemory[1],
-      host.settings.receiveMemoryLimit,
-    );
+    const receiveLimit = receiveLimitOf(this.options, host.settings.receiveMemory[1], host.settings.receiveMemoryLimit);
     const pending = new PendingConnection(host, this.#host, addresses, segment, {
       iss: iss ?? host.random.u32() | 0,
       timestampOffset: host.random.u32() | 0,
@@ -160,6 +156,7 @@ export class Listener {
 
   #grownUp(pending: PendingConnection, segment: IncomingSegment): Connection {
     const c = makeConnection(pending.host, pending);
+    c.conversation = pending.conversation;
     applyOptions(c, this.options);
     if (this.options.congestionControl !== undefined) c.congestionName = this.options.congestionControl;
     begin(c, pending.iss, pending.timestampOffset);

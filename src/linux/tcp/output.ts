@@ -6,15 +6,7 @@ import { MILLISECOND } from "../../sim/time.ts";
 import { HEADER_BYTES as IPV4_HEADER_BYTES } from "../../wire/ipv4.ts";
 import { ACK, FIN, PSH, RST, SYN, HEADER_BYTES as TCP_HEADER_BYTES } from "../../wire/tcp.ts";
 import { ALIGNED_TIMESTAMPS_BYTES } from "../../wire/tcp-options.ts";
-import {
-  type Chunk,
-  countSegments,
-  dataBytes,
-  EVER_RETRANSMITTED,
-  LOST,
-  RETRANSMITTED,
-  SACKED,
-} from "./chunk.ts";
+import { type Chunk, countSegments, dataBytes, EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED } from "./chunk.ts";
 import { INFINITE_THRESHOLD, INITIAL_WINDOW } from "./congestion/congestion-control.ts";
 import { ACK_SCHEDULED, type Connection, DEFAULT_MSS } from "./connection-state.ts";
 import { rearm, scheduleTailProbe } from "./retransmit-timer.ts";
@@ -211,9 +203,7 @@ function windowQuota(c: Connection): number {
 
 /** Nagle: a partial segment waits while an earlier partial one is not acknowledged. */
 function holdsBack(c: Connection, partial: boolean): boolean {
-  return (
-    partial && !c.noDelay && c.packetsOut > 0 && after(c.smallEnd, c.sndUna) && !after(c.smallEnd, c.sndNxt)
-  );
+  return partial && !c.noDelay && c.packetsOut > 0 && after(c.smallEnd, c.sndUna) && !after(c.smallEnd, c.sndNxt);
 }
 
 /** Is it better to wait for the next acknowledgement, which will let a larger burst go (tcp_tso_should_defer)? */
@@ -242,14 +232,7 @@ function defers(c: Connection, chunk: Chunk, last: boolean, burst: number): "no"
 }
 
 /** How many bytes of the chunk go now: whole segments, and a rest only when Nagle has nothing against it. */
-function splitPoint(
-  c: Connection,
-  chunk: Chunk,
-  mss: number,
-  quota: number,
-  last: boolean,
-  urgency: Urgency,
-): number {
+function splitPoint(c: Connection, chunk: Chunk, mss: number, quota: number, last: boolean, urgency: Urgency): number {
   const window = distance(chunk.sequence, windowEnd(c));
   const most = mss * quota;
   if (most <= window && !last) return Math.min(most, dataBytes(chunk));

@@ -128,8 +128,7 @@ export class PendingConnection implements TimerOwner {
   /** The handshake's other segments, as tcp_check_req sorts them. */
   judge(segment: IncomingSegment): PendingVerdict {
     const expected = add(this.irs, 1);
-    const old =
-      this.timestamps && segment.hasTimestamp && ((this.recentTimestamp - segment.timestampValue) | 0) > 1;
+    const old = this.timestamps && segment.hasTimestamp && ((this.recentTimestamp - segment.timestampValue) | 0) > 1;
     if (segment.sequence === this.irs && segment.has(SYN) && !segment.has(ACK) && !segment.has(RST) && !old) {
       if (!this.#isRateLimited()) {
         this.retransmissions++;

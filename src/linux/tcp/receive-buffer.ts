@@ -129,8 +129,7 @@ export class ReceiveBuffer {
     for (let index = 0; index < this.#ranges; index++) bytes += distance(this.#start[index]!, this.#end[index]!);
     this.#outOfOrderMemory = Math.min(this.#outOfOrderMemory, bytes + (bytes >>> 3) + BUFFER_OVERHEAD_BYTES);
     const readable = this.readable;
-    this.memory =
-      Math.min(this.memory, readable + (readable >>> 3) + BUFFER_OVERHEAD_BYTES + this.#outOfOrderMemory);
+    this.memory = Math.min(this.memory, readable + (readable >>> 3) + BUFFER_OVERHEAD_BYTES + this.#outOfOrderMemory);
   }
 
   /** Forgets everything and gives the memory back. */

@@ -9,9 +9,9 @@ import type { CongestionState, Connection } from "./connection-state.ts";
 import { burstSegments, currentMss, recount, retransmitChunk, windowEnd } from "./output.ts";
 import * as rack from "./rack.ts";
 import * as timer from "./retransmit-timer.ts";
-import { TIMER_RETRANSMIT } from "./timers.ts";
 import type { AckResult } from "./scoreboard.ts";
 import { after, before } from "./sequence.ts";
+import { TIMER_RETRANSMIT } from "./timers.ts";
 
 /** What is to be sent after the acknowledgement was dealt with. */
 export type Retransmission = "nothing" | "lost" | "new";
@@ -214,8 +214,7 @@ export function enterLoss(c: Connection): void {
   c.cwnd.segments = c.inFlight + 1;
   c.cwnd.count = 0;
   c.cwnd.stampNs = c.host.clock.nowNs;
-  if (early && c.sackedOut >= c.settings.reordering)
-    c.reordering = Math.min(c.reordering, c.settings.reordering);
+  if (early && c.sackedOut >= c.settings.reordering) c.reordering = Math.min(c.reordering, c.settings.reordering);
   if (state !== "loss") c.congestion.timedOut();
   setState(c, "loss");
   c.recoveryPoint = c.sndNxt;

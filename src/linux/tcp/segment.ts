@@ -61,7 +61,10 @@ export class IncomingSegment {
     const first = at + tcp.HEADER_BYTES;
     if (headerEnd === first) return;
     // The usual form, two no-operations and the timestamps, needs no search.
-    if (headerEnd - first === options.ALIGNED_TIMESTAMPS_BYTES && (bytes[first + 2]! << 8) + bytes[first + 3]! === 0x080a) {
+    if (
+      headerEnd - first === options.ALIGNED_TIMESTAMPS_BYTES &&
+      (bytes[first + 2]! << 8) + bytes[first + 3]! === 0x080a
+    ) {
       this.hasTimestamp = true;
       this.timestampValue = options.timestampValue(bytes, first + 2) | 0;
       this.timestampEcho = options.timestampEchoReply(bytes, first + 2) | 0;
@@ -136,7 +139,17 @@ export class OutgoingSegment {
   /** Writes header and data at `at`, without a checksum. */
   write(bytes: Uint8Array, at: number, sourcePort: number, destinationPort: number): void {
     const size = this.headerBytes;
-    tcp.write(bytes, at, sourcePort, destinationPort, this.sequence, this.acknowledgement, size, this.flags, this.window);
+    tcp.write(
+      bytes,
+      at,
+      sourcePort,
+      destinationPort,
+      this.sequence,
+      this.acknowledgement,
+      size,
+      this.flags,
+      this.window,
+    );
     if (size > tcp.HEADER_BYTES) this.#writeOptions(bytes, at + tcp.HEADER_BYTES);
     if (this.payloadBytes > 0) this.payload!.read(this.sequence, bytes, at + size, this.payloadBytes);
   }

@@ -18,12 +18,12 @@ import type { Ipv4Core, ProtocolHandler } from "../ipv4-core.ts";
 import type { NetDevice } from "../net-device.ts";
 import type { NoPath, Path } from "../path.ts";
 import { breakOff, close } from "./change-state.ts";
-import { Connection, type TcpHost } from "./connection-state.ts";
+import type { Connection, TcpHost } from "./connection-state.ts";
 import { Conversation } from "./conversation.ts";
 import { FlowTable } from "./flow-table.ts";
 import { meaningOf } from "./icmp-meaning.ts";
 import { receive, type Verdict } from "./input.ts";
-import { Listener, type ListenerHost } from "./listener.ts";
+import type { Listener, ListenerHost } from "./listener.ts";
 import type { Addresses } from "./open.ts";
 import { setPathMtu } from "./output.ts";
 import { PendingConnection } from "./pending-connection.ts";
@@ -129,12 +129,7 @@ export class Tcp implements ProtocolHandler, TcpHost, ListenerHost {
   }
 
   /** A segment of no connection: for a listener, else refused. */
-  #forNobody(
-    addresses: Addresses,
-    segment: IncomingSegment,
-    device: NetDevice,
-    iss: number | undefined,
-  ): Verdict {
+  #forNobody(addresses: Addresses, segment: IncomingSegment, device: NetDevice, iss: number | undefined): Verdict {
     const listener = this.#listener(addresses.localAddress, addresses.localPort, device);
     const verdict = listener === undefined ? "refuse" : listener.receive(addresses, segment, iss);
     if (verdict !== "refuse") return verdict;
@@ -397,4 +392,3 @@ class Unaccepted {
 function weight(listener: Listener): number {
   return (listener.localAddress === 0 ? 0 : 1) + (listener.options.device === undefined ? 0 : 1);
 }
-

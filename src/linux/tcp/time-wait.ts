@@ -20,8 +20,7 @@ export function receiveInTimeWait(c: Connection, segment: IncomingSegment): Verd
     }
     return "consume";
   }
-  const newer =
-    after(segment.sequence, c.rcvNxt) || (c.timestamps && segment.hasTimestamp && behind < 0);
+  const newer = after(segment.sequence, c.rcvNxt) || (c.timestamps && segment.hasTimestamp && behind < 0);
   if (segment.has(SYN) && !segment.has(RST) && !segment.has(ACK) && !old && newer) return "reopen";
   if (segment.has(RST)) return "tcp-out-of-window";
   if (old || segment.has(ACK)) armKeepalive(c, TIME_WAIT_NS);

@@ -3,8 +3,9 @@
  * (tcp_grow_window), follows the reader's speed (dynamic right-sizing, tcp_rcv_space_adjust), never shrinks, and avoids the silly window
  * syndrome (RFC 1122 §4.2.3.3).
  */
-import { ACK_PUSHED, ACK_PUSHED_TWICE, type Connection, MAXIMUM_WINDOW_SCALE } from "./connection-state.ts";
+
 import { INITIAL_WINDOW } from "./congestion/congestion-control.ts";
+import { ACK_PUSHED, ACK_PUSHED_TWICE, type Connection, MAXIMUM_WINDOW_SCALE } from "./connection-state.ts";
 import { truesize } from "./receive-buffer.ts";
 import { add, distance } from "./sequence.ts";
 import type { TcpSettings } from "./settings.ts";

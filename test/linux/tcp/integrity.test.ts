@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MILLISECOND, SECOND } from "../../../src/sim/time.ts";
 import type { TcpSettings } from "../../../src/linux/tcp/settings.ts";
+import { MILLISECOND, SECOND } from "../../../src/sim/time.ts";
 import { Link, pattern, type Side } from "./two-hosts.ts";
 
 /** What the link does to the n-th segment of a direction; the list repeats. */
@@ -118,7 +118,8 @@ function run(plan: Plan): Link {
   drive(link, link.a, plan.writes.a, plan.readPauseMs);
   drive(link, link.b, plan.writes.b, plan.readPauseMs);
   link.a.connect();
-  link.run(3_000 * SECOND);
+  // Timeouts double to two minutes: sixty losses in a row take their time.
+  link.run(50_000 * SECOND);
   return link;
 }
 
@@ -164,7 +165,10 @@ describe("Two TCP hosts on a link that loses, repeats, delays and reorders", () 
   it("do the same thing twice when the link does", () => {
     fc.assert(
       fc.property(anyPlan(), (plan) => {
-        const trace = (): string => run(plan).log.map((seen) => `${seen.atNs} ${seen.from} ${seen.flags} ${seen.sequence} ${seen.bytes}`).join("\n");
+        const trace = (): string =>
+          run(plan)
+            .log.map((seen) => `${seen.atNs} ${seen.from} ${seen.flags} ${seen.sequence} ${seen.bytes}`)
+            .join("\n");
         expect(trace()).toBe(trace());
       }),
       { numRuns: 20 },

@@ -2,18 +2,14 @@
  * Two TCP hosts without sockets and IP, joined by a link that does what a script says to each segment: the harness of the state machine's
  * tests. Segments travel as real headers and bytes, so that the options are written and read as on a wire.
  */
-import { Random } from "../../../src/sim/random.ts";
-import { type Receiver, Simulation } from "../../../src/sim/simulation.ts";
-import { MILLISECOND, type Nanoseconds } from "../../../src/sim/time.ts";
-import type { Ipv4Address } from "../../../src/wire/address.ts";
-import * as tcp from "../../../src/wire/tcp.ts";
-import { queueFin, write } from "../../../src/linux/tcp/output.ts";
+
+import { acknowledgeAfterRead } from "../../../src/linux/tcp/acknowledging.ts";
 import { abort } from "../../../src/linux/tcp/change-state.ts";
 import type { Connection, ConnectionOwner, TcpHost } from "../../../src/linux/tcp/connection-state.ts";
-import { acknowledgeAfterRead } from "../../../src/linux/tcp/acknowledging.ts";
 import { receive } from "../../../src/linux/tcp/input.ts";
 import { Listener, type ListenerHost } from "../../../src/linux/tcp/listener.ts";
 import { makeConnection, openActively } from "../../../src/linux/tcp/open.ts";
+import { queueFin, write } from "../../../src/linux/tcp/output.ts";
 import type { PendingConnection } from "../../../src/linux/tcp/pending-connection.ts";
 import { IncomingSegment, OutgoingSegment } from "../../../src/linux/tcp/segment.ts";
 import { defaultSettings, type TcpSettings } from "../../../src/linux/tcp/settings.ts";
@@ -21,6 +17,13 @@ import { defaultOptions, type SocketOptions } from "../../../src/linux/tcp/socke
 import { receiveInTimeWait } from "../../../src/linux/tcp/time-wait.ts";
 import { TimerTable } from "../../../src/linux/tcp/timers.ts";
 import { adjustSpace } from "../../../src/linux/tcp/window.ts";
+import { Random } from "../../../src/sim/random.ts";
+import { type Receiver, Simulation } from "../../../src/sim/simulation.ts";
+import { MILLISECOND, type Nanoseconds } from "../../../src/sim/time.ts";
+import type { Ipv4Address } from "../../../src/wire/address.ts";
+import * as tcp from "../../../src/wire/tcp.ts";
+
+import { audit } from "./audit.ts";
 
 /** When each copy of a segment arrives, after the link's delay; none: it is lost. */
 export type Fate = (segment: Seen) => readonly Nanoseconds[];
@@ -137,13 +140,11 @@ export class Side implements ConnectionOwner, TcpHost, ListenerHost {
     else if (c !== undefined && c.state !== "closed") verdict = receive(c, segment);
     else if (this.pending !== undefined) verdict = this.listener!.receivePending(this.pending, segment);
     else if (this.listener !== undefined && c === undefined)
-      verdict = this.listener.receive(
-        { localAddress: B, localPort: 80, remoteAddress: A, remotePort: 20001 },
-        segment,
-      );
-    else verdict = "tcp-no-socket";
+      verdict = this.listener.receive({ localAddress: B, localPort: 80, remoteAddress: A, remotePort: 20001 }, segment);
+    else verdict = "refuse";
     this.verdicts.push(verdict);
-    if (verdict === "refuse" || verdict === "tcp-no-socket") this.#refuse(segment);
+    if (verdict === "refuse") this.#refuse(segment);
+    if (this.connection !== undefined) audit(this.connection);
   }
 
   #refuse(segment: IncomingSegment): void {

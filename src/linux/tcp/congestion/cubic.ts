@@ -126,8 +126,7 @@ export class Cubic implements CongestionControl {
 
   /** Acknowledged segments for one more of window, so that cwnd follows the curve one RTT ahead. */
   #cubicPace(cwnd: number, nowNs: Nanoseconds): number {
-    const jiffies =
-      jiffiesAt(nowNs) - jiffiesAt(this.#epochNs) + Math.ceil((this.#delayMinimumUs * HZ) / 1_000_000);
+    const jiffies = jiffiesAt(nowNs) - jiffiesAt(this.#epochNs) + Math.ceil((this.#delayMinimumUs * HZ) / 1_000_000);
     const time = Math.floor((jiffies * 1024) / HZ);
     const offset = Math.abs(time - this.#inflection);
     // Products beyond 2^53 are rounded by IEEE 754 in the same way everywhere.
@@ -150,10 +149,7 @@ export class Cubic implements CongestionControl {
       this.#samples++;
       return;
     }
-    const margin = Math.min(
-      Math.max(this.#delayMinimumUs >>> 3, HYSTART_DELAY_MINIMUM_US),
-      HYSTART_DELAY_MAXIMUM_US,
-    );
+    const margin = Math.min(Math.max(this.#delayMinimumUs >>> 3, HYSTART_DELAY_MINIMUM_US), HYSTART_DELAY_MAXIMUM_US);
     if (this.#roundRttUs > this.#delayMinimumUs + margin) this.#leaveSlowStart(window);
   }
 
