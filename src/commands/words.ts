@@ -1,13 +1,28 @@
 /** Every word that an emulated host knows. */
 import { BASIC_WORDS } from "./basic-words.ts";
 import { BRIDGE } from "./bridge/bridge.ts";
+import { CONNTRACK } from "./conntrack.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
+import { IPTABLES, IPTABLES_RESTORE, IPTABLES_SAVE } from "./iptables.ts";
 import { PING } from "./ping/ping.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
 import type { Word } from "./word.ts";
 
-const ALL: readonly Word[] = [...BASIC_WORDS, BRIDGE, ETHTOOL, IP, PING, SYSCTL, shellWord("bash"), shellWord("sh")];
+const ALL: readonly Word[] = [
+  ...BASIC_WORDS,
+  BRIDGE,
+  CONNTRACK,
+  ETHTOOL,
+  IPTABLES,
+  IPTABLES_RESTORE,
+  IPTABLES_SAVE,
+  IP,
+  PING,
+  SYSCTL,
+  shellWord("bash"),
+  shellWord("sh"),
+];
 
 export const WORDS: ReadonlyMap<string, Word> = new Map(ALL.map((word) => [word.name, word]));

@@ -42,7 +42,9 @@ export function restore(netfilter: Netfilter, text: string, options: RestoreOpti
     return { status: 0, stdout: "", stderr: "" };
   } catch (problem) {
     if (!(problem instanceof IptablesError)) throw problem;
-    return { status: problem.status, stdout: "", stderr: atLine(problem, number) };
+    // nf_tables looks for the chains that rules jump to when all is handed over.
+    const late = /: Chain '.*' does not exist\n/.test(problem.message) ? lines.indexOf("COMMIT", number) + 1 : 0;
+    return { status: problem.status, stdout: "", stderr: atLine(problem, late === 0 ? number : late) };
   }
 }
 
