@@ -260,12 +260,12 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
   }
 
   dropSent(frame: FrameId, reason: DropReason): void {
-    this.device.counters.txDropped++;
+    this.device.txDropped++;
     this.#frames.drop(frame, reason, this.device);
   }
 
   #dropReceived(frame: FrameId, reason: DropReason): void {
-    this.device.counters.rxDropped++;
+    this.device.rxDropped++;
     this.#frames.drop(frame, reason, this.device);
   }
 }
@@ -282,7 +282,7 @@ export function createVxlan(
   if (vxlanPortsOf(underlay).taken(settings.vni, settings.destinationPort))
     return { errno: "EEXIST", message: "A VXLAN device with the specified VNI already exists" };
   const driver = new Vxlan(underlay, settings);
-  const address = options.address ?? drawMac(namespace, options.name);
+  const address = options.address ?? namespace.drawMac(options.name);
   const mtu = initialMtu(options);
   driver.connect(namespace.addDevice({ name: options.name, kind: "vxlan", address, mtu, driver }));
   return driver;
@@ -291,11 +291,4 @@ export function createVxlan(
 /** A source that no host may have: a group address, or zero. */
 function isInvalidSource(high: number, low: number): boolean {
   return (high & 0x100) !== 0 || (high | low) === 0;
-}
-
-/** A random, locally administered address, as the kernel gives a new device (eth_random_addr). */
-function drawMac(namespace: NetworkNamespace, name: string): MacAddress {
-  const random = namespace.random.fork(`address of ${name}`);
-  const high = ((random.below(0x100) & 0xfc) | 0x02) * 0x100_0000_0000;
-  return (high + random.below(0x100) * 0x1_0000_0000 + random.u32()) as MacAddress;
 }
