@@ -13,7 +13,7 @@ import { currentMss, recount, retransmitChunk, sendProbe, sendQueued, sendReset,
 import * as rack from "./rack.ts";
 import { alert, enterLoss, retransmitLost } from "./recovery.ts";
 import * as timer from "./retransmit-timer.ts";
-import { RTO_MAX_JIFFIES, usOfJiffies } from "./rtt.ts";
+import { RTO_MAX_JIFFIES } from "./rtt.ts";
 import { AckResult } from "./scoreboard.ts";
 import { after, before } from "./sequence.ts";
 import {
@@ -279,9 +279,4 @@ function keepaliveTimer(c: Connection): void {
     }
   }
   armKeepalive(c, Math.max(delayNs, JIFFY_NS));
-}
-
-/** What `ss` shows as the timeout, milliseconds. */
-export function timeoutMs(c: Connection): number {
-  return Math.floor(usOfJiffies(c.rtt.rtoJiffies) / 1_000);
 }

@@ -13,6 +13,9 @@ export const RTO_MAX_JIFFIES = 120 * HZ;
 /** Before anything was measured (RFC 6298 §2.1). */
 export const RTO_INITIAL_JIFFIES = HZ;
 
+/** An echo may be older than any RTT; more would not fit 32 bits in eighths, and the timeout's limit is less anyway. */
+const SAMPLE_MAXIMUM_US = 2 ** 28;
+
 /** Microseconds in ticks, rounded up. */
 export function jiffiesOfUs(microseconds: number): number {
   return Math.ceil(microseconds / JIFFY_US);
@@ -111,7 +114,8 @@ export class RttEstimator {
   }
 
   /** Takes one measurement in; `sndUna` and `sndNxt` tell windows apart. */
-  sample(rttUs: number, sndUna: number, sndNxt: number): void {
+  sample(measuredUs: number, sndUna: number, sndNxt: number): void {
+    const rttUs = Math.min(measuredUs, SAMPLE_MAXIMUM_US);
     if (this.smoothedEighthsUs === 0) {
       this.smoothedEighthsUs = Math.max(1, rttUs * 8);
       this.#deviationUs = rttUs * 2;
