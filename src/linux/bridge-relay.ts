@@ -306,8 +306,8 @@ export class BridgeRelay implements Driver, FrameRelay {
   /** A promiscuous capture on the bridge's device sees what is relayed past it, too. */
   #showTap(frame: FrameId): void {
     const device = this.#bridge.device;
-    device.counters.rxPackets++;
-    device.counters.rxBytes += this.#frames.length(frame);
+    device.rxPackets++;
+    device.rxBytes += this.#frames.length(frame);
     if (device.tap !== undefined) device.tap.frame(frame, "in");
   }
 

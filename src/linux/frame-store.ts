@@ -82,6 +82,13 @@ export class FrameStore implements Memory {
   #growing = false;
   #nextPacketId = 0;
 
+  /**
+   * Moves whenever something may have changed, at any host, that the shortcuts of established flows were decided by: an address, a route, a hook,
+   * a socket, a device's state. One number for the whole world, because it stays in the cache, where one for each host would be
+   * another line to fetch for every packet.
+   */
+  shortcutEpoch = 0;
+
   made = 0;
   delivered = 0;
   consumed = 0;
@@ -111,6 +118,11 @@ export class FrameStore implements Memory {
     this.#free = new Int32Array(smallSlots);
     this.#freeLarge = new Int32Array(largeSlots);
     this.#addSlots(smallSlots, largeSlots);
+  }
+
+  /** What was decided may no longer hold: every shortcut is taken anew. */
+  forgetShortcuts(): void {
+    this.shortcutEpoch = (this.shortcutEpoch + 1) | 0;
   }
 
   /** Frames that have not ended. */

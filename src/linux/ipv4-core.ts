@@ -69,8 +69,10 @@ export class Ipv4Core {
   readonly resolver: Resolver;
   readonly exceptions: PathExceptions;
   readonly random: Random;
-  hooks: PacketHooks | undefined = undefined;
-  transform: OutputTransform | undefined = undefined;
+  /** The namespace's packet sockets: while there is one, every frame goes the long way past it. */
+  readonly packetListeners: readonly object[];
+  #hooks: PacketHooks | undefined = undefined;
+  #transform: OutputTransform | undefined = undefined;
   errors: IcmpErrors | undefined = undefined;
   groups: Groups | undefined = undefined;
   readonly handlers: (ProtocolHandler | undefined)[] = [];
@@ -89,6 +91,7 @@ export class Ipv4Core {
     resolver: Resolver;
     exceptions: PathExceptions;
     random: Random;
+    packetListeners: readonly object[];
   }) {
     this.place = parts.place;
     this.clock = parts.clock;
@@ -100,9 +103,26 @@ export class Ipv4Core {
     this.resolver = parts.resolver;
     this.exceptions = parts.exceptions;
     this.random = parts.random;
+    this.packetListeners = parts.packetListeners;
     const random = parts.random.fork("IPv4 identification");
     this.#identificationKey = random.u32() | 1;
     for (let index = 0; index < IDENTIFICATION_COUNTERS; index++) this.#identifications[index] = random.u32();
+  }
+
+  get hooks(): PacketHooks | undefined {
+    return this.#hooks;
+  }
+  set hooks(hooks: PacketHooks | undefined) {
+    this.#hooks = hooks;
+    this.frames.forgetShortcuts();
+  }
+
+  get transform(): OutputTransform | undefined {
+    return this.#transform;
+  }
+  set transform(transform: OutputTransform | undefined) {
+    this.#transform = transform;
+    this.frames.forgetShortcuts();
   }
 
   /** Is it an address of this host? */

@@ -89,6 +89,7 @@ export class Ipv4 {
   }
 
   registerProtocol(number: number, handler: ProtocolHandler): void {
+    this.#core.frames.forgetShortcuts();
     this.#core.handlers[number] = handler;
   }
 
@@ -100,6 +101,7 @@ export class Ipv4 {
     const listeners = this.#core.rawListeners.get(protocol);
     if (listeners === undefined) this.#core.rawListeners.set(protocol, [listener]);
     else listeners.push(listener);
+    this.#core.frames.forgetShortcuts();
   }
 
   removeRawListener(protocol: number, listener: RawListener): void {

@@ -81,7 +81,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.random = random;
     this.socketRandom = random.fork("sockets");
     this.#inetDevices = new InetDevices(clock, this.sysctl, random);
-    this.routes = new Routing(() => this.devices);
+    this.routes = new Routing(() => this.devices, frames);
     this.neighbours = new NeighbourTable(clock, frames, this.#inetDevices);
     this.#addresses = new Addresses(this.routes, this.#inetDevices);
     const exceptions = new PathExceptions(clock, () => this.routes.changed());
@@ -97,6 +97,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
       neighbours: this.neighbours,
       resolver,
       exceptions,
+      packetListeners: this.packetListeners,
     });
     this.ipv4 = new Ipv4(core);
     this.icmp = new Icmp(core, this.ipv4);

@@ -182,6 +182,7 @@ export class Neighbour implements LinkOutput {
   /** Takes the entry out of use; its queue ends here. */
   remove(): void {
     this.removed = true;
+    this.#frames.forgetShortcuts();
     this.#timer?.stop();
     this.#connected = false;
     this.#state = "FAILED";

@@ -24,6 +24,11 @@ export interface ProtocolStack {
   receive(device: NetDevice, frame: FrameId): void;
 }
 
+/** An established flow's way past the protocols, see early-demux.ts. False: not for it; the hold stays the caller's. */
+export interface ReceiveShortcut {
+  take(frame: FrameId): boolean;
+}
+
 /** A queueing discipline. `enqueue` takes over the hold and calls `device.sendNow` in its own time. */
 export interface Qdisc {
   /** `pfifo_fast`, `tbf`, `netem`, … as `tc` names it. */
@@ -52,54 +57,56 @@ export interface DeviceAddress extends Prefix {
 }
 
 export interface DeviceCounters {
-  rxPackets: number;
-  rxBytes: number;
-  rxDropped: number;
-  txPackets: number;
-  txBytes: number;
-  txDropped: number;
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly rxDropped: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly txDropped: number;
 }
 
 export class NetDevice implements Receiver, Place {
+  // What every frame touches stands together, in the order of declaration, and the counters among it: with hundreds of devices each line of the
+  // cache that a frame need not fetch saves some 15 ns.
+  readonly frames: FrameStore;
+  #up = false;
+  #carrier = true;
+  /** Bridge port that takes received frames, else undefined. */
+  ingress: IngressHandler | undefined = undefined;
+  tap: Tap | undefined = undefined;
+  /** Kept by the protocols for the flow that was served last. */
+  shortcut: ReceiveShortcut | undefined = undefined;
+  rxPackets = 0;
+  rxBytes = 0;
+  txPackets = 0;
+  txBytes = 0;
+  qdisc: Qdisc | undefined = undefined;
+  driver: Driver;
+  mtu: number;
+  /** The halves of the MAC address as frames carry them: 16 high bits, 32 low bits (signed). */
+  addressHigh = 0;
+  addressLow = 0;
+  /** The namespace's protocols; who moves a device to another namespace sets it. */
+  stack: ProtocolStack;
+
+  rxDropped = 0;
+  txDropped = 0;
   /** Numbered from 1 (lo) in its namespace; who moves a device to another namespace sets it. */
   index: number;
   readonly kind: DeviceKind;
-  readonly frames: FrameStore;
   name: string;
-  mtu: number;
-  driver: Driver;
-  /** The namespace's protocols; who moves a device to another namespace sets it. */
-  stack: ProtocolStack;
   /** Name of the namespace, for `place`. */
   namespaceName: string;
-
-  /** Bridge port that takes received frames, else undefined. */
-  ingress: IngressHandler | undefined = undefined;
   /** Name of the bridge that the device is a port of. */
   master: NetDevice | undefined = undefined;
-  qdisc: Qdisc | undefined = undefined;
-  tap: Tap | undefined = undefined;
   readonly addresses: DeviceAddress[] = [];
   readonly listeners: DeviceListener[] = [];
-  readonly counters: DeviceCounters = {
-    rxPackets: 0,
-    rxBytes: 0,
-    rxDropped: 0,
-    txPackets: 0,
-    txBytes: 0,
-    txDropped: 0,
-  };
   noArp = false;
   multicast = true;
   /** IFF_PROMISC, as a capture sets it: a bridge shows its tap all that it relays, not just what is for the host. */
   promiscuous = false;
 
-  /** The MAC address, and its halves as frames carry them: 16 high bits, 32 low bits (signed). */
   #address: MacAddress;
-  addressHigh = 0;
-  addressLow = 0;
-  #up = false;
-  #carrier = true;
 
   constructor(options: {
     index: number;
@@ -126,6 +133,12 @@ export class NetDevice implements Receiver, Place {
 
   get place(): string {
     return `${this.namespaceName}/${this.name}`;
+  }
+
+  /** All six, as `ip -s link` shows them. */
+  get counters(): DeviceCounters {
+    const { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped } = this;
+    return { rxPackets, rxBytes, rxDropped, txPackets, txBytes, txDropped };
   }
 
   get address(): MacAddress {
@@ -180,7 +193,7 @@ export class NetDevice implements Receiver, Place {
   /** Sends an Ethernet frame: dev_queue_xmit. Takes over the hold. */
   transmit(frame: FrameId): void {
     if (!this.#up) {
-      this.counters.txDropped++;
+      this.txDropped++;
       this.frames.drop(frame, "device-down", this);
     } else if (this.qdisc === undefined) {
       this.sendNow(frame);
@@ -191,9 +204,8 @@ export class NetDevice implements Receiver, Place {
 
   /** Sends without queueing: what a qdisc calls when a frame's time has come. */
   sendNow(frame: FrameId): void {
-    const counters = this.counters;
-    counters.txPackets++;
-    counters.txBytes += this.frames.length(frame);
+    this.txPackets++;
+    this.txBytes += this.frames.length(frame);
     if (this.tap !== undefined) this.tap.frame(frame, "out");
     this.driver.transmit(frame);
   }
@@ -202,16 +214,15 @@ export class NetDevice implements Receiver, Place {
   receive(value: number): void {
     const frame = value as FrameId;
     if (!this.#up) {
-      this.counters.rxDropped++;
+      this.rxDropped++;
       this.frames.drop(frame, "device-down", this);
       return;
     }
-    const counters = this.counters;
-    counters.rxPackets++;
-    counters.rxBytes += this.frames.length(frame);
+    this.rxPackets++;
+    this.rxBytes += this.frames.length(frame);
     if (this.tap !== undefined) this.tap.frame(frame, "in");
     if (this.ingress !== undefined) this.ingress.receive(frame);
-    else this.stack.receive(this, frame);
+    else if (this.shortcut === undefined || !this.shortcut.take(frame)) this.stack.receive(this, frame);
   }
 
   #splitAddress(): void {
@@ -220,6 +231,7 @@ export class NetDevice implements Receiver, Place {
   }
 
   #tell(change: DeviceChange): void {
+    this.frames.forgetShortcuts();
     for (const listener of [...this.listeners]) listener.deviceChanged(this, change);
   }
 }

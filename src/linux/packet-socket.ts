@@ -32,6 +32,7 @@ export class PacketSocket implements PacketListener {
     this.#device = device;
     this.#etherType = etherType;
     namespace.packetListeners.push(this);
+    namespace.frames.forgetShortcuts();
   }
 
   /** Sends a whole frame, header included; its length, or why not. */

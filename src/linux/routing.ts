@@ -17,6 +17,11 @@ import {
 } from "./route.ts";
 import { RouteTable } from "./route-table.ts";
 
+/** Who must hear that answers may have changed. */
+export interface Shortcuts {
+  forgetShortcuts(): void;
+}
+
 /** What a lookup goes by; zero or undefined: not given. */
 export interface RouteFlow {
   readonly destination: Ipv4Address;
@@ -42,9 +47,11 @@ export class Routing {
   /** Addresses of this host, as signed integers, and how many devices have each. */
   readonly #local = new Map<number, number>();
   readonly #devices: () => readonly NetDevice[];
+  readonly #shortcuts: Shortcuts;
 
-  constructor(devices: () => readonly NetDevice[]) {
+  constructor(devices: () => readonly NetDevice[], shortcuts: Shortcuts) {
     this.#devices = devices;
+    this.#shortcuts = shortcuts;
   }
 
   get rules(): readonly Rule[] {
@@ -59,11 +66,17 @@ export class Routing {
   /** Anything that paths were decided by has changed. */
   changed(): void {
     this.generation++;
+    this.#shortcuts.forgetShortcuts();
   }
 
   /** Is it the address of one of this host's devices? */
   hasAddress(address: Ipv4Address): boolean {
     return this.#local.has(address | 0);
+  }
+
+  /** This host's addresses, as signed integers. */
+  ownAddresses(): Iterable<number> {
+    return this.#local.keys();
   }
 
   /** Counts an address in (+1) or out (-1). */

@@ -9,10 +9,10 @@ import * as ipv4 from "../wire/ipv4.ts";
 import * as udp from "../wire/udp.ts";
 import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_NO_LOOP } from "./frame-flags.ts";
-import type { FrameId } from "./frame-store.ts";
+import type { FrameId, FrameStore } from "./frame-store.ts";
 import type { NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
-import type { Path } from "./path.ts";
+import type { LinkOutput, Path } from "./path.ts";
 import { WaitQueue } from "./process.ts";
 import type { UdpEndpoint } from "./udp.ts";
 
@@ -58,34 +58,42 @@ const SKB_BYTES = 256;
 const SKB_DATA_EXTRA_BYTES = 384;
 
 export class UdpSocket implements UdpEndpoint {
-  readonly #namespace: NetworkNamespace;
-  readonly readable = new WaitQueue();
-  localAddress: Ipv4Address = ANY;
-  localPort = 0;
+  // What every datagram touches stands together, see NetDevice.
+  readonly #frames: FrameStore;
+  sink: DatagramSink | undefined = undefined;
+  /** While it is `FrameStore.shortcutEpoch`, datagrams up to `#readyBytes` go straight to `#readyLink`. */
+  #readyEpoch = -1;
+  #readyBytes = 0;
+  #readyTtl = 0;
+  #readyLink: LinkOutput | undefined = undefined;
+  #identification: number;
+  /** The address that datagrams come from: bound, or found when connecting. */
+  #source: Ipv4Address = ANY;
   remoteAddress: Ipv4Address = ANY;
   remotePort = 0;
-  reuseAddress = false;
-  broadcast = false;
+  localPort = 0;
+  dontFragment: "do" | "want" | "dont" = "want";
   /** Undefined: ip_default_ttl. */
   ttl: number | undefined = undefined;
   tos = 0;
-  dontFragment: "do" | "want" | "dont" = "want";
+  #mark = 0;
+
+  readonly #namespace: NetworkNamespace;
+  readonly readable = new WaitQueue();
+  localAddress: Ipv4Address = ANY;
+  reuseAddress = false;
+  broadcast = false;
   multicastTtl = 1;
   multicastLoop = true;
   multicastDevice: NetDevice | undefined = undefined;
   receiveBufferBytes: number;
   /** IP_RECVERR: every ICMP error is kept for `nextError`, and reported also when the socket is not connected. */
   receiveErrors = false;
-  sink: DatagramSink | undefined = undefined;
   /** Datagrams lost because the receive buffer was full. */
   dropped = 0;
 
   #device: NetDevice | undefined = undefined;
-  #mark = 0;
-  /** The address that datagrams come from: bound, or found when connecting. */
-  #source: Ipv4Address = ANY;
   #path: Path | undefined = undefined;
-  #identification: number;
   readonly #queue: Datagram[] = [];
   #queueHead = 0;
   #queuedBytes = 0;
@@ -96,6 +104,7 @@ export class UdpSocket implements UdpEndpoint {
 
   constructor(namespace: NetworkNamespace) {
     this.#namespace = namespace;
+    this.#frames = namespace.frames;
     this.#identification = namespace.socketRandom.below(0x1_0000);
     this.receiveBufferBytes = namespace.sysctl.number("net.core.rmem_default");
   }
@@ -106,7 +115,7 @@ export class UdpSocket implements UdpEndpoint {
   /** SO_BINDTODEVICE. */
   set device(device: NetDevice | undefined) {
     this.#device = device;
-    this.#path = undefined;
+    this.#forgetPath();
   }
 
   get mark(): number {
@@ -115,7 +124,7 @@ export class UdpSocket implements UdpEndpoint {
   /** SO_MARK. */
   set mark(mark: number) {
     this.#mark = mark;
-    this.#path = undefined;
+    this.#forgetPath();
   }
 
   get connected(): boolean {
@@ -147,7 +156,7 @@ export class UdpSocket implements UdpEndpoint {
   /** Sets the peer, binds if need be, and finds the own address. EACCES: a broadcast without leave. */
   connect(address: Ipv4Address, port: number): Errno | undefined {
     if (this.#closed) return "EBADF";
-    this.#path = undefined;
+    this.#forgetPath();
     const path = this.#route(address);
     if (typeof path === "string") return path;
     if (path.kind === "broadcast" && !this.broadcast) return "EACCES";
@@ -189,6 +198,17 @@ export class UdpSocket implements UdpEndpoint {
    * sent, and has been dropped.
    */
   sendFrame(frame: FrameId): boolean {
+    const frames = this.#frames;
+    if (this.#readyEpoch === frames.shortcutEpoch && frames.length(frame) <= this.#readyBytes) {
+      frames.push(frame, HEADERS);
+      this.#writeHeaders(frame, this.#source, this.remoteAddress, this.remotePort, this.#readyTtl, true);
+      this.#readyLink!.output(frame);
+      return true;
+    }
+    return this.#sendTheLongWay(frame);
+  }
+
+  #sendTheLongWay(frame: FrameId): boolean {
     const { frames, ipv4: ip } = this.#namespace;
     let path = this.#path;
     if (path === undefined || path.generation !== ip.generation || path.destination !== this.remoteAddress) {
@@ -201,7 +221,24 @@ export class UdpSocket implements UdpEndpoint {
     }
     frames.push(frame, HEADERS);
     this.#transmit(frame, path, this.remoteAddress, this.remotePort);
+    this.#shorten(path);
     return true;
+  }
+
+  /** The next datagram to the peer goes straight to its neighbour, unless somebody on the way out has to be asked about every packet. */
+  #shorten(path: Path): void {
+    const { frames, ipv4: ip, sysctl } = this.#namespace;
+    if (path.kind !== "unicast" || path.generation !== ip.generation || this.#source === 0) return;
+    if (ip.hooks !== undefined || ip.transform !== undefined || ip.exceptions.size > 0) return;
+    this.#readyLink = path.link;
+    this.#readyBytes = path.mtu() - HEADERS;
+    this.#readyTtl = sysctl.defaultTtl;
+    this.#readyEpoch = frames.shortcutEpoch;
+  }
+
+  #forgetPath(): void {
+    this.#path = undefined;
+    this.#frames.forgetShortcuts();
   }
 
   /** The oldest datagram; a pending error first; undefined: nothing yet. */
@@ -267,7 +304,7 @@ export class UdpSocket implements UdpEndpoint {
   }
 
   datagram(frame: FrameId, at: number, device: NetDevice): void {
-    const { frames, clock } = this.#namespace;
+    const frames = this.#frames;
     const bytes = frames.bytes;
     const payload = at + udp.HEADER_BYTES;
     const end = at + udp.length(bytes, at);
@@ -276,6 +313,12 @@ export class UdpSocket implements UdpEndpoint {
       frames.deliver(frame);
       return;
     }
+    this.#queueDatagram(frame, at, payload, end, device);
+  }
+
+  #queueDatagram(frame: FrameId, at: number, payload: number, end: number, device: NetDevice): void {
+    const { frames, clock } = this.#namespace;
+    const bytes = frames.bytes;
     const size = truesize(end - payload);
     if (this.#queuedBytes + size > this.receiveBufferBytes) {
       this.dropped++;
@@ -326,25 +369,40 @@ export class UdpSocket implements UdpEndpoint {
     });
   }
 
-  /** Writes both headers in front of the payload and sends. */
+  /** Writes both headers and sends. */
   #transmit(frame: FrameId, path: Path, to: Ipv4Address, toPort: number): void {
     const { frames, sysctl, ipv4: ip } = this.#namespace;
+    const source = this.#source === 0 ? path.source : this.#source;
+    const multicast = path.kind === "multicast";
+    const ttl = multicast ? this.multicastTtl : sysctl.defaultTtl;
+    this.#writeHeaders(frame, source, to, toPort, ttl, frames.length(frame) <= path.mtu(), multicast);
+    if (multicast && !this.multicastLoop) frames.flags[frame] = FRAME_FLAG_NO_LOOP;
+    ip.output(frame, path);
+  }
+
+  /** Writes UDP and IPv4 in front of the payload. `ttl` holds unless the socket has one of its own, for single hosts. */
+  #writeHeaders(
+    frame: FrameId,
+    source: Ipv4Address,
+    to: Ipv4Address,
+    toPort: number,
+    ttl: number,
+    fits: boolean,
+    multicast = false,
+  ): void {
+    const frames = this.#frames;
     const at = frames.start(frame);
     const length = frames.length(frame);
-    const source = this.#source === 0 ? path.source : this.#source;
     const bytes = frames.bytes;
     udp.write(bytes, at + ipv4.HEADER_BYTES, this.localPort, toPort, length - ipv4.HEADER_BYTES);
     udp.finishChecksum(frames, at + ipv4.HEADER_BYTES, source, to);
-    const multicast = path.kind === "multicast";
-    const ttl = multicast ? this.multicastTtl : (this.ttl ?? sysctl.defaultTtl);
-    const dontFragment = this.dontFragment === "do" || (this.dontFragment === "want" && length <= path.mtu());
+    const dontFragment = this.dontFragment === "do" || (this.dontFragment === "want" && fits);
     const flags = dontFragment ? ipv4.DONT_FRAGMENT : 0;
     const id = this.#nextIdentification(source, to);
-    ipv4.write(bytes, at, length, id, flags, ttl, ipv4.PROTOCOL_UDP, source, to, this.tos);
+    const hops = multicast || this.ttl === undefined ? ttl : this.ttl;
+    ipv4.write(bytes, at, length, id, flags, hops, ipv4.PROTOCOL_UDP, source, to, this.tos);
     frames.checksumKnown[frame] = 1;
     frames.mark[frame] = this.#mark;
-    if (multicast && !this.multicastLoop) frames.flags[frame] = FRAME_FLAG_NO_LOOP;
-    ip.output(frame, path);
   }
 
   /** ip_select_ident: a connected socket counts by itself; else DF set by force needs none. */

@@ -7,6 +7,7 @@ import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as udp from "../wire/udp.ts";
 import type { DropReason } from "./drop-reason.ts";
+import { allowsEarlyDemux, type DatagramTaker, EarlyDemux } from "./early-demux.ts";
 import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId } from "./frame-store.ts";
@@ -15,7 +16,7 @@ import type { Ipv4Core, ProtocolHandler } from "./ipv4-core.ts";
 import type { NetDevice } from "./net-device.ts";
 
 /** A socket, as the demultiplexer sees it. Zero: any. */
-export interface UdpEndpoint {
+export interface UdpEndpoint extends DatagramTaker {
   readonly localAddress: Ipv4Address;
   readonly localPort: number;
   readonly remoteAddress: Ipv4Address;
@@ -24,20 +25,15 @@ export interface UdpEndpoint {
   readonly reuseAddress: boolean;
   /** Does it hear this group, come in by `device`? */
   hears(group: Ipv4Address, device: NetDevice): boolean;
-  /** A datagram: its UDP header stands at `at`. Takes over the hold. */
-  datagram(frame: FrameId, at: number, device: NetDevice): void;
   /** An ICMP error about a datagram that it sent; `at` is the quoted IPv4 header. The frame stays the caller's. */
   error(frame: FrameId, at: number, end: number, type: number, code: number, info: number): void;
 }
-
-/** Takes whole packets, whose UDP checksum holds; the frame starts at the IPv4 header. Takes over the hold. */
-export type TunnelHandler = (frame: FrameId, device: NetDevice) => void;
 
 export class Udp implements ProtocolHandler {
   readonly #core: Ipv4Core;
   readonly #ipv4: Ipv4;
   readonly #byPort = new Map<number, UdpEndpoint[]>();
-  readonly #tunnels = new Map<number, TunnelHandler>();
+  readonly #tunnels = new Map<number, DatagramTaker>();
   // The port that was asked for last: trains of datagrams go to one.
   #lastPort = -1;
   #lastEndpoints: readonly UdpEndpoint[] = NONE;
@@ -48,15 +44,17 @@ export class Udp implements ProtocolHandler {
     ip.registerProtocol(ipv4.PROTOCOL_UDP, this);
   }
 
-  /** EADDRINUSE: somebody has the port. */
-  registerTunnel(port: number, handler: TunnelHandler): Errno | undefined {
+  /** `taker` gets the port's whole packets, their UDP checksum verified. EADDRINUSE: somebody has the port. */
+  registerTunnel(port: number, taker: DatagramTaker): Errno | undefined {
     if (this.#tunnels.has(port) || this.#byPort.has(port)) return "EADDRINUSE";
-    this.#tunnels.set(port, handler);
+    this.#tunnels.set(port, taker);
+    this.#core.frames.forgetShortcuts();
     return undefined;
   }
 
   unregisterTunnel(port: number): void {
     this.#tunnels.delete(port);
+    this.#core.frames.forgetShortcuts();
   }
 
   /** Ports that tunnels have, for lists of sockets. */
@@ -76,7 +74,7 @@ export class Udp implements ProtocolHandler {
     // The newest is found first.
     if (others === undefined) this.#byPort.set(port, [endpoint]);
     else others.unshift(endpoint);
-    this.#lastPort = -1;
+    this.#forgetLast();
     return undefined;
   }
 
@@ -84,7 +82,7 @@ export class Udp implements ProtocolHandler {
     const left = this.#byPort.get(port)?.filter((other) => other !== endpoint) ?? [];
     if (left.length > 0) this.#byPort.set(port, left);
     else this.#byPort.delete(port);
-    this.#lastPort = -1;
+    this.#forgetLast();
   }
 
   /** A free port of ip_local_port_range, from a random start upwards; 0: there is none. */
@@ -117,7 +115,8 @@ export class Udp implements ProtocolHandler {
     if (this.#tunnels.size > 0) {
       const tunnel = this.#tunnels.get(port);
       if (tunnel !== undefined) {
-        tunnel(frame, device);
+        this.#shorten(frame, device, tunnel, false);
+        tunnel.datagram(frame, at, device);
         return;
       }
     }
@@ -129,6 +128,8 @@ export class Udp implements ProtocolHandler {
     }
     const endpoint = bestMatch(endpoints, source, udp.sourcePort(bytes, at), destination, device);
     if (endpoint !== undefined) {
+      // Sockets that share a port have to be weighed against each other for every datagram.
+      if (endpoints.length === 1) this.#shorten(frame, device, endpoint, endpoint.remoteAddress !== 0);
       endpoint.datagram(frame, at, device);
       return;
     }
@@ -153,6 +154,23 @@ export class Udp implements ProtocolHandler {
       code,
       info,
     );
+  }
+
+  /** The next datagram like this one goes from the device straight to `taker`. */
+  #shorten(frame: FrameId, device: NetDevice, taker: DatagramTaker, connected: boolean): void {
+    const core = this.#core;
+    if (!allowsEarlyDemux(core, device)) return;
+    let shortcut = device.shortcut;
+    if (!(shortcut instanceof EarlyDemux)) {
+      shortcut = new EarlyDemux(core.frames, device);
+      device.shortcut = shortcut;
+    }
+    (shortcut as EarlyDemux).remember(frame, core, taker, connected);
+  }
+
+  #forgetLast(): void {
+    this.#lastPort = -1;
+    this.#core.frames.forgetShortcuts();
   }
 
   #atPort(port: number): readonly UdpEndpoint[] {

@@ -4,9 +4,9 @@
  * the device by VNI, and hands over.
  */
 import type { Vni } from "../wire/address.ts";
-import * as ipv4 from "../wire/ipv4.ts";
 import * as udp from "../wire/udp.ts";
 import * as vxlan from "../wire/vxlan.ts";
+import type { DatagramTaker } from "./early-demux.ts";
 import type { FrameId } from "./frame-store.ts";
 import type { NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
@@ -22,7 +22,7 @@ export interface VxlanEndpoint {
   refuse(frame: FrameId): void;
 }
 
-export class VxlanPort {
+export class VxlanPort implements DatagramTaker {
   readonly #namespace: NetworkNamespace;
   readonly port: number;
   readonly #byVni = new Map<Vni, VxlanEndpoint>();
@@ -51,11 +51,9 @@ export class VxlanPort {
   }
 
   /** A datagram for the port, its checksum verified; the frame starts at the IPv4 header. Takes over the hold. */
-  receive(frame: FrameId, ingress: NetDevice): void {
+  datagram(frame: FrameId, udpAt: number, ingress: NetDevice): void {
     const frames = this.#namespace.frames;
     const bytes = frames.bytes;
-    const outer = frames.start(frame);
-    const udpAt = outer + ipv4.headerBytes(bytes, outer);
     const at = udpAt + udp.HEADER_BYTES;
     const end = udpAt + udp.length(bytes, udpAt);
     const reason = vxlan.check(bytes, at, end);
@@ -115,9 +113,7 @@ export class VxlanPorts {
     let port = this.#ports.get(endpoint.port);
     if (port === undefined) {
       port = new VxlanPort(this.#namespace, endpoint.port);
-      const opened = port;
-      const handler = (frame: FrameId, ingress: NetDevice) => opened.receive(frame, ingress);
-      if (this.#namespace.udp.registerTunnel(endpoint.port, handler) !== undefined) return false;
+      if (this.#namespace.udp.registerTunnel(endpoint.port, port) !== undefined) return false;
       this.#ports.set(endpoint.port, port);
     }
     port.add(endpoint);

@@ -114,7 +114,7 @@ export class WireEnd implements Driver, DeviceListener {
       return;
     }
     if (frames.length(frame) > peer.mtu + HEADER_ALLOWANCE_BYTES) {
-      peer.counters.rxDropped++;
+      peer.rxDropped++;
       this.#refuse(frame, "device-mtu-exceeded");
       return;
     }
@@ -147,7 +147,7 @@ export class WireEnd implements Driver, DeviceListener {
 
   #refuse(frame: FrameId, reason: "device-no-carrier" | "device-mtu-exceeded" | "link-queue-full"): void {
     const device = this.#device;
-    if (device !== undefined) device.counters.txDropped++;
+    if (device !== undefined) device.txDropped++;
     this.#frames.drop(frame, reason, device ?? UNCONNECTED);
   }
 }
