@@ -25,6 +25,7 @@ export type {
   ScenarioSpec,
   StepSpec,
 } from "./scenario/format.ts";
+export type { ScenarioInput } from "./scenario/input.ts";
 export { Lab } from "./scenario/lab.ts";
 export { loadScenario, type Scenario, scenarioFrom } from "./scenario/load.ts";
 export { type Problem, ScenarioError } from "./scenario/problem.ts";

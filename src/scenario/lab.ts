@@ -17,6 +17,7 @@ import { CapturePoints, type FrameListener, matchesPlace } from "./capture-point
 import { RunningCommand } from "./command-runner.ts";
 import { type CommandResult, checkCount, checkResult, type ExpectationResult, FrameCounter } from "./expectations.ts";
 import { Faults } from "./faults.ts";
+import type { ScenarioInput } from "./input.ts";
 import { type Scenario, scenarioFrom } from "./load.ts";
 import type { RunReport } from "./report.ts";
 import { Timeline } from "./timeline.ts";
@@ -43,8 +44,8 @@ export class Lab {
   #doneNs: Nanoseconds | undefined = undefined;
   #over = false;
 
-  /** Builds the world. A plain object of a scenario file's form is taken too. Throws `ScenarioError` for a scenario that cannot be built. */
-  constructor(scenario: Scenario | Record<string, unknown>) {
+  /** Builds the world. An object of a scenario file's form is taken too. Throws `ScenarioError` for a scenario that cannot be built. */
+  constructor(scenario: Scenario | ScenarioInput) {
     this.scenario = isLoaded(scenario) ? scenario : scenarioFrom(scenario);
     this.startSeconds = this.scenario.start ?? DEFAULT_START_SECONDS;
     this.world = new World({
@@ -58,7 +59,7 @@ export class Lab {
     const hosts = this.#hosts;
     this.#timeline = new Timeline(this.scenario, {
       simulation: this.world.simulation,
-      host: (name) => hosts.find(name),
+      host: (name) => (name === undefined ? hosts.setupMachine : hosts.find(name)),
       addressOf: (name, seenFrom) => hosts.addressOf(name, seenFrom),
       faults: new Faults(hosts),
     });
@@ -286,6 +287,6 @@ export class Lab {
   }
 }
 
-function isLoaded(scenario: Scenario | Record<string, unknown>): scenario is Scenario {
-  return typeof scenario["file"] === "string";
+function isLoaded(scenario: Scenario | ScenarioInput): scenario is Scenario {
+  return "source" in scenario;
 }
