@@ -195,7 +195,7 @@ describe("Matches (iptables-extensions(8))", () => {
 });
 
 /** The packet behind a rule of table and chain. */
-function after(line: string, point: HookPoint, make: (bench: Bench) => FrameId) {
+function behind(line: string, point: HookPoint, make: (bench: Bench) => FrameId) {
   const bench = new Bench();
   run(bench, line);
   const frame = bench.hook(point, make(bench));
@@ -211,7 +211,7 @@ describe("Targets", () => {
       ["--xor-mark 0x3", 3],
       ["--and-mark 0xf", 0],
     ] as const) {
-      const { bench, frame } = after(`-t mangle -A INPUT -j MARK ${words}`, "input", UDP);
+      const { bench, frame } = behind(`-t mangle -A INPUT -j MARK ${words}`, "input", UDP);
       expect([words, bench.frames.mark[frame]! >>> 0]).toEqual([words, mark]);
     }
   });
@@ -244,7 +244,7 @@ describe("Targets", () => {
       ["TTL --ttl-dec 4", 8, 5],
       ["TTL --ttl-inc 250", 8, 255],
     ] as const) {
-      const { bench, frame, at } = after(`-t mangle -A INPUT -j ${words}`, "input", UDP);
+      const { bench, frame, at } = behind(`-t mangle -A INPUT -j ${words}`, "input", UDP);
       expect([words, bench.frames.bytes[at + offset]]).toEqual([words, value]);
       expect(ipv4.checksumOk(bench.frames, bench.frames.start(frame))).toBe(true);
     }
@@ -255,11 +255,11 @@ describe("Targets", () => {
       ["--set-mss 1300", 1300],
       ["--set-mss 9000", 1460],
     ] as const) {
-      const { bench, at } = after(`-t mangle -A FORWARD -p tcp --syn -j TCPMSS ${words}`, "forward", SYN);
+      const { bench, at } = behind(`-t mangle -A FORWARD -p tcp --syn -j TCPMSS ${words}`, "forward", SYN);
       expect(getU16(bench.frames.bytes, at + 42)).toBe(size);
       expect(tcp.checksumOk(bench.frames, at + 20, at + 44, ip(A), ip(B))).toBe(true);
     }
-    const { bench, at } = after("-t mangle -A FORWARD -p tcp -j TCPMSS --clamp-mss-to-pmtu", "forward", SYN);
+    const { bench, at } = behind("-t mangle -A FORWARD -p tcp -j TCPMSS --clamp-mss-to-pmtu", "forward", SYN);
     expect(getU16(bench.frames.bytes, at + 42)).toBe(1460);
   });
 
@@ -273,7 +273,7 @@ describe("Targets", () => {
       ["--reject-with icmp-host-prohibited", "3/10"],
       ["--reject-with icmp-admin-prohibited", "3/13"],
     ]) {
-      const { bench, frame } = after(`-A INPUT -j REJECT ${words}`, "input", UDP);
+      const { bench, frame } = behind(`-A INPUT -j REJECT ${words}`, "input", UDP);
       expect(frame).toBe(NO_FRAME);
       expect(bench.errors).toEqual([error]);
       expect(bench.frames.dropsByReason.get("netfilter-reject")).toBe(1);
@@ -281,7 +281,7 @@ describe("Targets", () => {
   });
 
   it("REJECT resets a TCP connection, but never answers a reset", () => {
-    const { bench } = after("-A INPUT -p tcp -j REJECT --reject-with tcp-reset", "input", SYN);
+    const { bench } = behind("-A INPUT -p tcp -j REJECT --reject-with tcp-reset", "input", SYN);
     const [answer] = bench.sent;
     const at = bench.frames.start(answer!);
     const reset = tcp.parse(bench.frames.bytes, at + 20, bench.frames.end(answer!));
@@ -305,7 +305,7 @@ describe("Targets", () => {
   });
 
   it("LOG writes the kernel's line and lets the packet go on", () => {
-    const { bench, frame } = after('-A INPUT -j LOG --log-prefix "in: " --log-level info', "input", SYN);
+    const { bench, frame } = behind('-A INPUT -j LOG --log-prefix "in: " --log-level info', "input", SYN);
     expect(frame).not.toBe(NO_FRAME);
     expect(bench.netfilter.log.lines).toEqual([
       {

@@ -11,7 +11,7 @@ interface Said {
   readonly protocol: "udp" | "tcp" | undefined;
   readonly dport: { readonly low: number; readonly high: number; readonly not: boolean } | undefined;
   /** A verdict, a chain to call or to go to, or nothing. */
-  readonly then: "ACCEPT" | "DROP" | "RETURN" | "count" | { readonly chain: number; readonly goto: boolean };
+  readonly verdict: "ACCEPT" | "DROP" | "RETURN" | "count" | { readonly chain: number; readonly goto: boolean };
 }
 
 const CHAINS = 4; // chain n calls later ones only, so there is no loop
@@ -35,7 +35,7 @@ function anyRule(chain: number): fc.Arbitrary<Said> {
         .map(([a, b, not]) => ({ low: Math.min(a, b), high: Math.max(a, b), not })),
       { nil: undefined },
     ),
-    then: chain + 1 < CHAINS ? fc.oneof(verdicts, calls) : verdicts,
+    verdict: chain + 1 < CHAINS ? fc.oneof(verdicts, calls) : verdicts,
   });
 }
 
@@ -50,14 +50,14 @@ const anyPacket = fc.record({
 
 function spoken(rule: Said): string[] {
   const words: string[] = [];
-  const { source, protocol, dport, then } = rule;
+  const { source, protocol, dport, verdict } = rule;
   if (source !== undefined)
     words.push(...(source.not ? ["!"] : []), "-s", `${formatIpv4(source.address as Ipv4Address)}/${source.length}`);
   if (protocol !== undefined) words.push("-p", protocol);
   if (protocol !== undefined && dport !== undefined)
     words.push(...(dport.not ? ["!"] : []), "--dport", `${dport.low}:${dport.high}`);
-  if (typeof then === "object") words.push(then.goto ? "-g" : "-j", `C${then.chain}`);
-  else if (then !== "count") words.push("-j", then);
+  if (typeof verdict === "object") words.push(verdict.goto ? "-g" : "-j", `C${verdict.chain}`);
+  else if (verdict !== "count") words.push("-j", verdict);
   return words;
 }
 
@@ -69,7 +69,7 @@ function decide(
   hits: Map<Said, number>,
 ): "ACCEPT" | "DROP" | "back" {
   for (const rule of chains[chain]!) {
-    const { source, protocol, dport, then } = rule;
+    const { source, protocol, dport, verdict } = rule;
     if (source !== undefined) {
       const same =
         source.length === 0 || source.address >>> (32 - source.length) === packet.source >>> (32 - source.length);
@@ -80,11 +80,11 @@ function decide(
       if ((packet.dport >= dport.low && packet.dport <= dport.high) === dport.not) continue;
     }
     hits.set(rule, (hits.get(rule) ?? 0) + 1);
-    if (then === "ACCEPT" || then === "DROP") return then;
-    if (then === "RETURN") return "back";
-    if (typeof then === "object") {
-      const answer = decide(chains, then.chain, packet, hits);
-      if (answer !== "back" || then.goto) return answer;
+    if (verdict === "ACCEPT" || verdict === "DROP") return verdict;
+    if (verdict === "RETURN") return "back";
+    if (typeof verdict === "object") {
+      const answer = decide(chains, verdict.chain, packet, hits);
+      if (answer !== "back" || verdict.goto) return answer;
     }
   }
   return "back";
