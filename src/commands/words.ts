@@ -5,9 +5,11 @@ import { CONNTRACK } from "./conntrack.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
 import { IPTABLES, IPTABLES_RESTORE, IPTABLES_SAVE } from "./iptables.ts";
+import { IPVSADM } from "./ipvsadm/ipvsadm.ts";
 import { PING } from "./ping/ping.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
+import { TC } from "./tc/tc.ts";
 import type { Word } from "./word.ts";
 
 const ALL: readonly Word[] = [
@@ -21,6 +23,7 @@ const ALL: readonly Word[] = [
   IP,
   PING,
   SYSCTL,
+  TC,
   shellWord("bash"),
   shellWord("sh"),
 ];

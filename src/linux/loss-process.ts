@@ -18,7 +18,23 @@ export type LossModel =
       readonly lossInBadPartsPerMillion: number;
       /** 1-k: loss in the good state. */
       readonly lossInGoodPartsPerMillion: number;
+    }
+  | {
+      /** netem's `loss state`: a gap with lone losses, and a burst that receives and loses in turns. */
+      readonly kind: "four-state";
+      /** From the gap to loss in a burst. */
+      readonly p13PartsPerMillion: number;
+      /** From loss in a burst to the gap. */
+      readonly p31PartsPerMillion: number;
+      /** From loss in a burst to reception in the burst. */
+      readonly p32PartsPerMillion: number;
+      /** From reception in a burst to loss. */
+      readonly p23PartsPerMillion: number;
+      /** A lone loss within the gap. */
+      readonly p14PartsPerMillion: number;
     };
+
+type FourState = "gap" | "gap-loss" | "burst" | "burst-loss";
 
 export const NO_LOSS: LossModel = { kind: "none" };
 
@@ -27,6 +43,7 @@ export class LossProcess {
   readonly #model: LossModel;
   readonly #random: Random;
   #bad = false;
+  #state: FourState = "gap";
 
   constructor(model: LossModel, random: Random) {
     this.#model = model;
@@ -48,6 +65,26 @@ export class LossProcess {
         if (this.#random.chance(turn)) this.#bad = !bad;
         return this.#random.chance(bad ? model.lossInBadPartsPerMillion : model.lossInGoodPartsPerMillion);
       }
+      case "four-state":
+        this.#state = this.#nextState(model);
+        return this.#state === "burst-loss" || this.#state === "gap-loss";
+    }
+  }
+
+  /** loss_4state() of sch_netem.c: one draw a frame. */
+  #nextState(model: Extract<LossModel, { kind: "four-state" }>): FourState {
+    const drawn = this.#random.below(1_000_000);
+    switch (this.#state) {
+      case "gap":
+        if (drawn < model.p14PartsPerMillion) return "gap-loss";
+        return drawn < model.p13PartsPerMillion + model.p14PartsPerMillion ? "burst-loss" : "gap";
+      case "burst":
+        return drawn < model.p23PartsPerMillion ? "burst-loss" : "burst";
+      case "burst-loss":
+        if (drawn < model.p32PartsPerMillion) return "burst";
+        return drawn < model.p31PartsPerMillion + model.p32PartsPerMillion ? "gap" : "burst-loss";
+      case "gap-loss":
+        return "gap"; // and this frame passes, as there
     }
   }
 }

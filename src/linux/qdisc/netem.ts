@@ -10,7 +10,8 @@ import { type DelayDistribution, deviationOf } from "../delay-distribution.ts";
 import { corruptOneBit } from "../frame-corruption.ts";
 import type { FrameId, FrameStore } from "../frame-store.ts";
 import { type LossModel, LossProcess, NO_LOSS } from "../loss-process.ts";
-import type { DeviceChange, DeviceListener, NetDevice, Qdisc } from "../net-device.ts";
+import type { DeviceChange, DeviceListener, NetDevice } from "../net-device.ts";
+import { type ConfiguredQdisc, inheritCounters } from "./configured-qdisc.ts";
 import { CorrelatedRandom } from "./correlated-random.ts";
 import { percentText, rateText, timeText } from "./tc-text.ts";
 import { TimedQueue } from "./timed-queue.ts";
@@ -39,11 +40,16 @@ export interface NetemOptions {
 const DEFAULT_LIMIT_FRAMES = 1_000;
 const BITS_NS = 8_000_000_000;
 
-export class Netem implements Qdisc, DeviceListener {
+export class Netem implements ConfiguredQdisc, DeviceListener {
   readonly kind = "netem";
   readonly options: NetemOptions;
+  handle = 0;
+  sentFrames = 0;
+  sentBytes = 0;
   /** Packets dropped here: `tc -s`. */
   dropped = 0;
+  /** Frames that found the queue full. */
+  overlimits = 0;
   readonly #clock: Clock;
   readonly #frames: FrameStore;
   readonly #device: NetDevice;
@@ -57,6 +63,7 @@ export class Netem implements Qdisc, DeviceListener {
   readonly #delays: CorrelatedRandom;
   readonly #reorderings: CorrelatedRandom;
   #delayedInTurn = 0;
+  #queuedBytes = 0;
 
   /** `random` is this qdisc's own stream. */
   constructor(clock: Clock, device: NetDevice, random: Random, options: NetemOptions) {
@@ -77,6 +84,10 @@ export class Netem implements Qdisc, DeviceListener {
 
   get backlogFrames(): number {
     return this.#queue.count;
+  }
+
+  get backlogBytes(): number {
+    return this.#queuedBytes;
   }
 
   enqueue(frame: FrameId): void {
@@ -104,6 +115,19 @@ export class Netem implements Qdisc, DeviceListener {
   reset(): void {
     this.#watchdog.stop();
     while (this.#queue.count > 0) this.#drop(this.#queue.shift());
+    this.#queuedBytes = 0;
+  }
+
+  inherit(before: ConfiguredQdisc): void {
+    inheritCounters(this, before);
+    if (!(before instanceof Netem)) return;
+    while (before.#queue.count > 0) {
+      const atNs = before.#queue.firstNs;
+      this.#queue.push(atNs, before.#queue.shift());
+    }
+    this.#queuedBytes = before.#queuedBytes;
+    before.#queuedBytes = 0;
+    this.#wake();
   }
 
   /** The qdisc is taken off its device. */
@@ -152,9 +176,11 @@ export class Netem implements Qdisc, DeviceListener {
     if (this.#corruptions.chance(options.corruptPartsPerMillion ?? 0))
       own = corruptOneBit(this.#frames, frame, this.#corruptedBits);
     if (this.#queue.count >= (options.limitFrames ?? DEFAULT_LIMIT_FRAMES)) {
+      this.overlimits++;
       this.#drop(own);
       return;
     }
+    this.#queuedBytes += this.#frames.length(own);
     const nowNs = this.#clock.nowNs;
     if (this.#overtakes()) this.#queue.pushFirst(nowNs, own);
     else this.#queue.push(this.#departureNs(nowNs, own), own);
@@ -195,7 +221,14 @@ export class Netem implements Qdisc, DeviceListener {
   }
 
   #dequeue(): void {
-    while (this.#queue.count > 0 && this.#queue.firstNs <= this.#clock.nowNs) this.#device.sendNow(this.#queue.shift());
+    while (this.#queue.count > 0 && this.#queue.firstNs <= this.#clock.nowNs) {
+      const frame = this.#queue.shift();
+      const length = this.#frames.length(frame);
+      this.#queuedBytes -= length;
+      this.sentFrames++;
+      this.sentBytes += length;
+      this.#device.sendNow(frame);
+    }
     if (this.#queue.count > 0) this.#watchdog.set(this.#queue.firstNs - this.#clock.nowNs);
   }
 }
@@ -214,5 +247,7 @@ function lossText(loss: LossModel, correlationPartsPerMillion: number | undefine
       return chanceText("loss", loss.partsPerMillion, correlationPartsPerMillion);
     case "gilbert-elliott":
       return ` loss gemodel p ${percentText(loss.goodToBadPartsPerMillion)} r ${percentText(loss.badToGoodPartsPerMillion)} 1-h ${percentText(loss.lossInBadPartsPerMillion)} 1-k ${percentText(loss.lossInGoodPartsPerMillion)}`;
+    case "four-state":
+      return ` loss state p13 ${percentText(loss.p13PartsPerMillion)} p31 ${percentText(loss.p31PartsPerMillion)} p32 ${percentText(loss.p32PartsPerMillion)} p23 ${percentText(loss.p23PartsPerMillion)} p14 ${percentText(loss.p14PartsPerMillion)}`;
   }
 }

@@ -6,7 +6,8 @@ import type { Clock } from "../../sim/simulation.ts";
 import type { Nanoseconds } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import type { FrameId, FrameStore } from "../frame-store.ts";
-import type { DeviceChange, DeviceListener, NetDevice, Qdisc } from "../net-device.ts";
+import type { DeviceChange, DeviceListener, NetDevice } from "../net-device.ts";
+import { type ConfiguredQdisc, inheritCounters } from "./configured-qdisc.ts";
 import { FrameFifo } from "./frame-fifo.ts";
 import { RateClock } from "./rate-clock.ts";
 import { rateText, sizeText, timeText } from "./tc-text.ts";
@@ -32,10 +33,13 @@ const NS_PER_S = 1_000_000_000;
 /** tc counts time in ticks of 64 ns, 15.625 a microsecond, and reads them back in whole microseconds. */
 const TICKS_PER_US = 15.625;
 
-export class Tbf implements Qdisc, DeviceListener {
+export class Tbf implements ConfiguredQdisc, DeviceListener {
   readonly kind = "tbf";
   readonly options: TbfOptions;
   readonly limitBytes: number;
+  handle = 0;
+  sentFrames = 0;
+  sentBytes = 0;
   /** Packets dropped here: `tc -s`. */
   dropped = 0;
   /** How often a frame had to wait for tokens. */
@@ -106,6 +110,13 @@ export class Tbf implements Qdisc, DeviceListener {
     this.#checkedNs = this.#clock.nowNs;
   }
 
+  inherit(before: ConfiguredQdisc): void {
+    inheritCounters(this, before);
+    if (!(before instanceof Tbf)) return;
+    while (before.#fifo.count > 0) this.#fifo.push(before.#fifo.shift());
+    if (this.#fifo.count > 0) this.#dequeue();
+  }
+
   /** The qdisc is taken off its device: `tc qdisc del`, or another takes its place. */
   remove(): void {
     this.reset();
@@ -161,6 +172,8 @@ export class Tbf implements Qdisc, DeviceListener {
       this.#checkedNs = nowNs;
       this.#tokensNs = tokensNs;
       this.#peakTokensNs = peakTokensNs;
+      this.sentFrames++;
+      this.sentBytes += length;
       this.#device.sendNow(this.#fifo.shift());
     }
   }
