@@ -6,7 +6,7 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { Command } from "commander";
-import { type CaseResult, judgeCase, runCase } from "../check/conformance/run-case.ts";
+import { type CaseResult, tryCase } from "../check/conformance/run-case.ts";
 import { WORDS } from "../commands/words.ts";
 import { listCases, readCase, readKnownDifferences, readRecorded, writeCaptures } from "./case-folder.ts";
 
@@ -72,11 +72,11 @@ function runOne(found: ReturnType<typeof listCases>[number], options: Options): 
   if ("problem" in description)
     return { name: found.name, passed: false, problems: [description.problem], interfaces: [] };
   try {
-    const run = runCase(description, WORDS);
+    const { run, result } = tryCase(description, WORDS, readRecorded(found, description));
     if (options.out !== undefined) writeCaptures(options.out, found.name, run.captures);
     if (options.verbose === true)
       for (const { stimulus, text } of run.outputs) console.log(`  ${stimulus.slice(0, 120)}\n${indent(text)}`);
-    return judgeCase(description, run, readRecorded(found, description));
+    return result;
   } catch (error) {
     // One case that breaks an assertion shall not hide how the others fare.
     const message = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -1,4 +1,5 @@
 /** Every word that an emulated host knows. */
+import { ARPING } from "./arping.ts";
 import { BASIC_WORDS } from "./basic-words.ts";
 import { BRIDGE } from "./bridge/bridge.ts";
 import { CONNTRACK } from "./conntrack.ts";
@@ -10,20 +11,24 @@ import { PING } from "./ping/ping.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TC } from "./tc/tc.ts";
+import { TRACEROUTE } from "./traceroute/traceroute.ts";
 import type { Word } from "./word.ts";
 
 const ALL: readonly Word[] = [
   ...BASIC_WORDS,
+  ARPING,
   BRIDGE,
   CONNTRACK,
   ETHTOOL,
+  IP,
   IPTABLES,
   IPTABLES_RESTORE,
   IPTABLES_SAVE,
-  IP,
+  IPVSADM,
   PING,
   SYSCTL,
   TC,
+  TRACEROUTE,
   shellWord("bash"),
   shellWord("sh"),
 ];

@@ -11,6 +11,10 @@ import { UdpSocket } from "../../linux/udp-socket.ts";
 import { MILLISECOND } from "../../sim/time.ts";
 import { formatIpv4, type Ipv4Address, parseIpv4 } from "../../wire/address.ts";
 import { fromHex } from "../../wire/bytes.ts";
+import { body, endpoint, usage } from "./netop-arguments.ts";
+import { dnsQuestion, dnsServer } from "./netop-dns.ts";
+import { tcpConnect, tcpListen } from "./netop-tcp.ts";
+import { wire } from "./netop-wire.ts";
 
 type Verb = (process: Process, context: CommandContext, args: readonly string[]) => Program;
 
@@ -18,6 +22,11 @@ const VERBS: ReadonlyMap<string, Verb> = new Map<string, Verb>([
   ["raw", raw],
   ["udp", udp],
   ["udpecho", udpEcho],
+  ["listen", tcpListen],
+  ["connect", tcpConnect],
+  ["dns", dnsServer],
+  ["dnsq", dnsQuestion],
+  ["wire", wire],
 ]);
 
 export const NETOP: Word = {
@@ -134,28 +143,6 @@ function* udpEcho(process: Process, { namespace }: CommandContext, args: readonl
   }
 }
 
-/** `@N`: N bytes 00 01 02 … ff 00 …; else hexadecimal. */
-export function body(text: string): Uint8Array | undefined {
-  if (!text.startsWith("@")) return fromHex(text);
-  return counting(Number(text.slice(1)));
-}
-
-export function counting(lengthBytes: number): Uint8Array {
-  return Uint8Array.from({ length: lengthBytes }, (_, index) => index & 0xff);
-}
-
-export function endpoint(text: string | undefined): { address: Ipv4Address; port: number } | undefined {
-  const colon = text?.lastIndexOf(":") ?? -1;
-  if (text === undefined || colon < 0) return undefined;
-  const address = parseIpv4(text.slice(0, colon));
-  return address === undefined ? undefined : { address, port: Number(text.slice(colon + 1)) };
-}
-
 function deviceWith(namespace: NetworkNamespace, address: Ipv4Address | undefined) {
   return namespace.devices.find((device) => device.addresses.some((one) => one.address === address));
-}
-
-export function usage(process: Process, verb: string): number {
-  process.stderr.write(`netop.py: bad arguments of ${verb}\n`);
-  return 2;
 }

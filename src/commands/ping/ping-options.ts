@@ -91,7 +91,7 @@ export function readPingOptions(argv: readonly string[]): PingOptions {
   for (const { letter, value } of reader.options()) {
     switch (letter) {
       case "c":
-        options.count = integer("invalid argument", value, 1, 0x7fff_ffff_ffff);
+        options.count = integer("invalid argument", value, 1, Number.MAX_SAFE_INTEGER, "9223372036854775807");
         break;
       case "i": {
         const seconds = decimal("bad timing interval", value);
@@ -172,11 +172,11 @@ export function readPingOptions(argv: readonly string[]): PingOptions {
   return options;
 }
 
-function integer(problem: string, text: string, low: number, high: number): number {
+function integer(problem: string, text: string, low: number, high: number, shownHigh = String(high)): number {
   const value = Number(text);
   if (!/^[-+]?(\d+|0x[0-9a-fA-F]+)$/.test(text)) throw new CommandError(1, `ping: ${problem}: '${text}'`);
   if (value < low || value > high)
-    throw new CommandError(1, `ping: ${problem}: '${text}': out of range: ${low} <= value <= ${high}`);
+    throw new CommandError(1, `ping: ${problem}: '${text}': out of range: ${low} <= value <= ${shownHigh}`);
   return value;
 }
 

@@ -51,6 +51,7 @@ class Ping {
   #ownAddress: Ipv4Address;
   #confirm = false;
   #startNs: Nanoseconds;
+  /** When the last request was sent. */
   #lastNs: Nanoseconds;
 
   constructor(process: Process, context: CommandContext, options: PingOptions, target: Ipv4Address) {
@@ -132,7 +133,7 @@ class Ping {
       return;
     }
     this.#device = this.#namespace.device(from);
-    if (this.#device === undefined) throw new CommandError(2, `ping: unknown iface: ${from}`);
+    if (this.#device === undefined) throw new CommandError(2, `ping: SO_BINDTODEVICE ${from}: No such device`);
   }
 
   /** The real one connects a UDP socket to learn its own address, and complains as connect(2) does. */
@@ -251,7 +252,6 @@ class Ping {
   }
 
   #event(event: EchoEvent): void {
-    this.#lastNs = this.#process.clock.nowNs;
     if (event.kind === "reply") {
       this.#reply(event);
       return;
