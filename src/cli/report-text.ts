@@ -26,7 +26,7 @@ export function reportText(report: RunReport, style: ReportStyle): string {
     if (holds && style.failedOnly) continue;
     lines.push(
       holds
-        ? `${paint(32, "holds")}  ${expected} (${found})`
+        ? `${paint(32, "holds")}  ${expected}${found.includes("\n") ? "" : ` (${found})`}`
         : `${paint(31, "FAILS")}  expected ${expected}, found ${found}`,
     );
   }

@@ -59,6 +59,11 @@ export class Hosts implements LinkPlan {
     return all;
   }
 
+  /** Where `setup:` lines run: on a machine of their own, or on the first of the scenario's. */
+  get setupMachine(): Host | undefined {
+    return this.#hosts.get(SETUP_MACHINE) ?? [...this.#hosts.values()][0];
+  }
+
   /** Every device of every namespace, in the order in which the namespaces were made. */
   devices(): NetDevice[] {
     return [...this.#world.namespaces.values()].flatMap((namespace) => [...namespace.devices]);
@@ -158,7 +163,7 @@ export class Hosts implements LinkPlan {
   }
 
   #runSetup(): void {
-    const machine = this.#hosts.get(SETUP_MACHINE) ?? [...this.#hosts.values()][0];
+    const machine = this.setupMachine;
     for (const [index, line] of (this.#scenario.setup ?? []).entries())
       if (machine !== undefined) this.#mustSucceed(machine, line, `setup[${index}]`);
     for (const [kind, specs] of [

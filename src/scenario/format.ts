@@ -220,6 +220,7 @@ const expectation: Shape<Expectation> = {
     if (results === undefined) return undefined;
     const [first, ...others] = [...results];
     if (first !== undefined && others.length === 0) return { kind: "result", of: first[0], result: first[1] };
+    if (first === undefined && keys.length > 0) return undefined; // the key's problem is noted
     return note(reading, node, path, `${results.size} results in one item`, "one named command an item");
   },
 };

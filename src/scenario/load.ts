@@ -1,14 +1,15 @@
 /** From a file's text, or an object of the same form, to a scenario that can be built: syntax, shape, then what must fit together. */
-import { Composer, type Document, LineCounter, type Node, Parser, Document as YamlDocument } from "yaml";
+import { LineCounter, type Node, Document as YamlDocument } from "yaml";
 import { compileFilter } from "../capture/filter.ts";
 import { DROP_REASONS } from "../linux/drop-reason.ts";
 import { type AddressPlan, type PlanProblem, planAddresses } from "./address-plan.ts";
 import { attachmentsOf } from "./attachment.ts";
 import { type ScenarioSpec, scenarioShape } from "./format.ts";
+import { unknownWord } from "./known-words.ts";
 import { nearest, type Problem, ScenarioError } from "./problem.ts";
-import { hasKey, keyAt, namesUnder, nodeAt, note, type Reading } from "./shape.ts";
-import { nestingDepth } from "./yaml-nesting.ts";
-import { yamlProblem } from "./yaml-problem.ts";
+import { beginReading, hasKey, isFull, keyAt, namesUnder, nodeAt, note, type Reading, readAgain } from "./shape.ts";
+import { syntaxProblems } from "./yaml-problem.ts";
+import { parseYaml } from "./yaml-text.ts";
 
 /** A scenario that has passed every check that needs no run. */
 export interface Scenario extends ScenarioSpec {
@@ -34,8 +35,6 @@ const MOST_CHARACTERS = 1_048_576;
 /** More values than this, aliases followed, are refused: a "billion laughs" file costs nothing. */
 const MOST_VALUES = 200_000;
 const MOST_PROBLEMS = 50;
-/** Deeper nesting than any scenario has; the YAML parser's recursion stands much more. */
-const MOST_NESTING = 64;
 
 /** Reads a scenario file's text. `file` is its name for messages. Throws `ScenarioError` with all problems found. */
 export function loadScenario(text: string, file = "scenario"): Scenario {
@@ -56,61 +55,25 @@ export function loadScenario(text: string, file = "scenario"): Scenario {
     });
   }
   const lines = new LineCounter();
-  const documents = parseWithin(text, lines);
-  if (typeof documents === "number") {
-    const { line, col } = lines.linePos(documents);
-    return refuse({
-      line,
-      column: col,
-      found: "brackets or blocks nested too deep",
-      expected: `at most ${MOST_NESTING} deep`,
-    });
+  const documents = parseYaml(text, lines);
+  if ("offset" in documents) {
+    const { line, col } = lines.linePos(documents.offset);
+    return refuse({ line, column: col, found: documents.found, expected: documents.expected });
   }
   if (documents.length === 0) return refuse({ line: 1, column: 1, found: "an empty file", expected: "a scenario" });
   const [document, second] = documents;
-  // What the parser only warns of, such as an unknown tag, is no scenario either.
-  const errors = [...document!.errors, ...document!.warnings];
-  if (errors.length > 0) {
-    // The end of a file is shown where its last line ends, not on the empty line after it.
-    const last = Math.max(0, text.trimEnd().length - 1);
-    const problems = errors.slice(0, MOST_PROBLEMS).map((error): Problem => {
-      const from = Math.min(error.pos[0], last);
-      const { line, col } = lines.linePos(from);
-      return {
-        line,
-        column: col,
-        length: Math.max(1, error.pos[1] - error.pos[0]),
-        path: "",
-        ...yamlProblem(error.code, error.message),
-      };
-    });
-    throw new ScenarioError(file, text, withoutRepetition(problems));
-  }
+  const syntax = syntaxProblems(document!, text);
+  if (syntax.length > 0) throw new ScenarioError(file, text, syntax.slice(0, MOST_PROBLEMS));
   if (second !== undefined) {
     const { line, col } = lines.linePos(second.range?.[0] ?? 0);
     refuse({ line, column: col, found: "a second document", expected: "one document a file" });
   }
-  return read({ document: document!, lines, problems: [], budget: { left: MOST_VALUES } }, file, text);
+  return read(beginReading(document!, lines, MOST_VALUES), file, text);
 }
 
 /** Reads an object of a scenario file's form, as `JSON.parse` would give it. Throws `ScenarioError`. */
 export function scenarioFrom(value: unknown, file = "scenario"): Scenario {
-  return read(
-    { document: new YamlDocument(value), lines: undefined, problems: [], budget: { left: MOST_VALUES } },
-    file,
-    "",
-  );
-}
-
-/** The text's documents, or the offset where it is nested deeper than `MOST_NESTING`. */
-function parseWithin(text: string, lines: LineCounter): readonly Document[] | number {
-  const tokens = [...new Parser(lines.addNewLine).parse(text)];
-  for (const token of tokens) {
-    const depth = nestingDepth(token, MOST_NESTING);
-    if (depth !== undefined) return depth;
-  }
-  // Keys are held against each other by the shapes: the composer does it in time that grows with the square.
-  return [...new Composer({ version: "1.2", merge: true, uniqueKeys: false }).compose(tokens)];
+  return read(beginReading(new YamlDocument(value), undefined, MOST_VALUES), file, "");
 }
 
 /** The offset of a character that YAML 1.2 §5.1 does not allow; -1 when there is none. */
@@ -127,13 +90,13 @@ function firstControlCharacter(text: string): number {
 function read(reading: Reading, file: string, text: string): Scenario {
   const root = (reading.document.contents as Node | null) ?? undefined;
   const spec = scenarioShape.read(root, reading, "");
-  const again: Reading = { ...reading, budget: { left: MOST_VALUES } };
+  const again = readAgain(reading, MOST_VALUES);
   if (spec !== undefined) checkReferences(spec, again);
   if (spec !== undefined && reading.problems.length === 0) checkAddresses(spec, again);
   if (reading.problems.length > 0)
     throw new ScenarioError(file, text, withoutRepetition(inOrder(reading.problems)).slice(0, MOST_PROBLEMS));
   const locate = (path: string): Pick<Problem, "line" | "column" | "length"> | undefined => {
-    const scratch: Reading = { ...reading, problems: [], budget: { left: MOST_VALUES } };
+    const scratch = readAgain(reading, MOST_VALUES, []);
     note(scratch, nodeAt(scratch, path), path, "", "");
     return scratch.problems[0];
   };
@@ -160,20 +123,21 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
   const networks = namesUnder(reading, "networks");
   const containers = namesUnder(reading, "containers");
   const hasOwnSetup = spec.setup !== undefined;
-  const wrong = (path: string, found: string, expected: string, hint?: string): void =>
-    void note(reading, nodeAt(reading, path), path, found, expected, hint);
-  const wrongName = (path: string, found: string, expected: string, hint?: string): void =>
-    void note(reading, keyAt(reading, path), path, found, expected, hint);
+  const wrong: Wrong = (path, found, expected, hint) =>
+    isFull(reading) || note(reading, nodeAt(reading, path), path, found, expected, hint);
+  const wrongName: Wrong = (path, found, expected, hint) =>
+    isFull(reading) || note(reading, keyAt(reading, path), path, found, expected, hint);
   const unknown: Unknown = (path, what, name, known, say = wrong) =>
-    say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
+    isFull(reading) || say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
   const host = (path: string, name: string): void => {
     // Namespaces that `setup:` makes are known only when it has run.
-    if (!hasOwnSetup && !nodes.includes(name) && !containers.includes(name))
-      unknown(path, "machine or container", name, [...containers, ...nodes]);
+    if (!hasOwnSetup && !nodes.has(name) && !containers.has(name))
+      unknown(path, "machine or container", name, new Set([...containers, ...nodes]));
   };
 
   for (const name of containers)
-    if (nodes.includes(name)) wrongName(`containers.${name}`, `"${name}", which is a machine too`, "a name of its own");
+    if (nodes.has(name)) wrongName(`containers.${name}`, `"${name}", which is a machine too`, "a name of its own");
+  checkCommands(spec, wrong);
   checkNetworks(spec, wrong);
   checkAttachments(spec, nodes, networks, wrong, unknown);
 
@@ -188,8 +152,7 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
     if (step.run !== undefined && step.in === undefined && step.on === undefined && !hasOwnSetup)
       wrong(path, "a command without a place", '"in": a container, or "on": a machine');
     if (step.in !== undefined) host(`${path}.in`, step.in);
-    if (step.on !== undefined && !hasOwnSetup && !nodes.includes(step.on))
-      unknown(`${path}.on`, "machine", step.on, nodes);
+    if (step.on !== undefined && !hasOwnSetup && !nodes.has(step.on)) unknown(`${path}.on`, "machine", step.on, nodes);
     if (step.as !== undefined) {
       if (!has("run")) wrong(`${path}.as`, '"as" on a fault', '"as" on a command');
       else if (results.has(step.as))
@@ -224,7 +187,7 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
       for (const [place, member] of (members ?? []).entries()) {
         const at = `${path}.fault.partition[${group}][${place}]`;
         if (member === undefined) continue;
-        if (!nodes.includes(member)) unknown(at, "machine", member, nodes);
+        if (!nodes.has(member)) unknown(at, "machine", member, nodes);
         if (grouped.has(member)) wrong(at, `"${member}" a second time`, "each machine once");
         grouped.add(member);
       }
@@ -238,7 +201,7 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
         for (const pattern of patternsOf(expectation.result.output))
           if (!isPattern(pattern)) wrong(`${path}.${expectation.of}.output`, `/${pattern}/`, "a regular expression");
         if (!results.has(expectation.of) && !spec.steps?.some((step) => step === undefined))
-          unknown(`${path}.${expectation.of}`, "result", expectation.of, [...results], wrongName);
+          unknown(`${path}.${expectation.of}`, "result", expectation.of, results, wrongName);
         break;
       case "drops":
         checkRange(expectation, path, wrong);
@@ -297,20 +260,37 @@ function checkRange(
 /** Of the names in a message. */
 const MOST_CHOICES = 12;
 
-function choicesText(what: string, known: readonly string[]): string {
-  if (known.length === 0) return `a ${what}, but there is none`;
-  if (known.length === 1) return known[0]!;
-  const more = known.length > MOST_CHOICES ? `, … (${known.length} in all)` : "";
-  return `one of ${known.slice(0, MOST_CHOICES).join(", ")}${more}`;
+function choicesText(what: string, known: ReadonlySet<string>): string {
+  if (known.size === 0) return `a ${what}, but there is none`;
+  const shown = [...known].slice(0, MOST_CHOICES);
+  const choices = shown.map((name) => (/^[\w.-]+$/.test(name) ? name : JSON.stringify(name))).join(", ");
+  if (known.size === 1) return choices;
+  return `one of ${choices}${known.size > MOST_CHOICES ? `, … (${known.size} in all)` : ""}`;
 }
 
-function hintFor(word: string, known: readonly string[]): string | undefined {
+function hintFor(word: string, known: Iterable<string>): string | undefined {
   const near = nearest(word, known);
   return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
-type Wrong = (path: string, found: string, expected: string, hint?: string) => void;
-type Unknown = (path: string, what: string, name: string, known: readonly string[], say?: Wrong) => void;
+type Wrong = (path: string, found: string, expected: string, hint?: string) => unknown;
+type Unknown = (path: string, what: string, name: string, known: ReadonlySet<string>, say?: Wrong) => unknown;
+
+/** Only the first word of a line is looked at: the rest is the shell's to read. */
+function checkCommands(spec: ScenarioSpec, wrong: Wrong): void {
+  const check = (path: string, line: string | undefined): void => {
+    const unknown = line === undefined ? undefined : unknownWord(line);
+    if (unknown !== undefined) wrong(path, unknown.found, unknown.expected, unknown.hint);
+  };
+  for (const [index, line] of (spec.setup ?? []).entries()) check(`setup[${index}]`, line);
+  for (const [kind, specs] of [
+    ["nodes", spec.nodes],
+    ["containers", spec.containers],
+  ] as const)
+    for (const [name, { setup }] of specs ?? [])
+      for (const [index, line] of (setup ?? []).entries()) check(`${kind}.${name}.setup[${index}]`, line);
+  for (const [index, step] of (spec.steps ?? []).entries()) check(`steps[${index}].run`, step?.run);
+}
 
 /** A node has one VXLAN device for a VNI, as Linux does. */
 function checkNetworks(spec: ScenarioSpec, wrong: Wrong): void {
@@ -326,19 +306,19 @@ function checkNetworks(spec: ScenarioSpec, wrong: Wrong): void {
 
 function checkAttachments(
   spec: ScenarioSpec,
-  nodes: readonly string[],
-  networks: readonly string[],
+  nodes: ReadonlySet<string>,
+  networks: ReadonlySet<string>,
   wrong: Wrong,
   unknown: Unknown,
 ): void {
   for (const [name, container] of spec.containers ?? []) {
     const path = `containers.${name}`;
-    if (!nodes.includes(container.node)) unknown(`${path}.node`, "machine", container.node, nodes);
+    if (!nodes.has(container.node)) unknown(`${path}.node`, "machine", container.node, nodes);
     const joined = new Set<string>();
     for (const [index, network] of attachmentsOf(container.networks).entries()) {
       if (network.name === undefined) continue; // a hole: its problem is known
       const at = Array.isArray(container.networks) ? `${path}.networks[${index}]` : `${path}.networks.${network.name}`;
-      if (!networks.includes(network.name)) unknown(at, "network", network.name, networks);
+      if (!networks.has(network.name)) unknown(at, "network", network.name, networks);
       else if (joined.has(network.name)) wrong(at, `the network "${network.name}" a second time`, "each network once");
       joined.add(network.name);
     }
@@ -349,7 +329,8 @@ function checkAttachments(
 function checkAddresses(spec: ScenarioSpec, reading: Reading): void {
   const plan: AddressPlan | readonly PlanProblem[] = planAddresses(spec);
   if ("endpoints" in plan) return;
-  for (const { path, found, expected } of plan) note(reading, nodeAt(reading, path), path, found, expected);
+  for (const { path, found, expected } of plan.slice(0, MOST_PROBLEMS))
+    note(reading, nodeAt(reading, path), path, found, expected);
 }
 
 /** The name before the slash of `node2/eth0`. */

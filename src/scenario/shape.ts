@@ -2,7 +2,7 @@
  * Shapes: what a part of a scenario file may be. One description gives both the reader, which turns YAML nodes into values and
  * collects every problem with its place, and the JSON Schema that editors use.
  */
-import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, YAMLMap } from "yaml";
+import { type Document, isAlias, isMap, isScalar, isSeq, type LineCounter, type Node, visit, YAMLMap } from "yaml";
 import { nearest, type Problem } from "./problem.ts";
 
 export type JsonSchema = Readonly<Record<string, unknown>>;
@@ -15,6 +15,10 @@ export interface Reading {
   readonly problems: Problem[];
   /** How many more values may be read, aliases followed: an alias bomb ends here. */
   readonly budget: { left: number };
+  /** What each alias stands for. */
+  readonly targets: ReadonlyMap<Node, Node>;
+  /** The entries of mappings that have been read. */
+  readonly entries: Map<YAMLMap, ReadonlyMap<string, Entry>>;
 }
 
 /**
@@ -43,7 +47,7 @@ export function optional<T>(shape: Shape<T>, about: string): Field<T> & { readon
 }
 
 /** Problems beyond these are not worth noting: a file of nothing but mistakes stays cheap. */
-const MOST_NOTED = 1_000;
+const MOST_NOTED = 200;
 
 type Fields = Readonly<Record<string, Field<unknown>>>;
 type Values<F extends Fields> = {
@@ -61,7 +65,7 @@ export function note(
   expected: string,
   hint?: string,
 ): undefined {
-  if (reading.budget.left < 0 || reading.problems.length >= MOST_NOTED) return undefined;
+  if (isFull(reading)) return undefined;
   const range = node?.range;
   if (reading.lines === undefined || range === undefined || range === null) {
     reading.problems.push({ line: 0, column: 0, length: 0, path, found, expected, hint });
@@ -87,10 +91,35 @@ export function describeNode(node: Node | undefined): string {
   return "something else";
 }
 
+/** Begins the reading of a document. `mostValues` bounds the work, aliases followed. */
+export function beginReading(document: Document, lines: LineCounter | undefined, mostValues: number): Reading {
+  const targets = new Map<Node, Node>();
+  const anchors = new Map<string, Node>();
+  visit(document, {
+    Node(_key, node) {
+      if (isAlias(node)) {
+        const target = anchors.get(node.source);
+        if (target !== undefined) targets.set(node, target);
+      } else if (node.anchor !== undefined) anchors.set(node.anchor, node);
+    },
+  });
+  return { document, lines, problems: [], budget: { left: mostValues }, targets, entries: new Map() };
+}
+
+/** The same reading, with its problems but a budget of its own. */
+export function readAgain(reading: Reading, mostValues: number, problems = reading.problems): Reading {
+  return { ...reading, problems, budget: { left: mostValues } };
+}
+
+/** Are there so many problems that more are not worth finding? */
+export function isFull(reading: Reading): boolean {
+  return reading.budget.left < 0 || reading.problems.length >= MOST_NOTED;
+}
+
 /** The node that an alias stands for, any other node itself; undefined when there is none, or when the budget is spent. */
 export function resolved(node: Node | undefined, reading: Reading): Node | undefined {
   if (!spend(reading, node)) return undefined;
-  return isAlias(node) ? node.resolve(reading.document) : node;
+  return isAlias(node) ? reading.targets.get(node) : node;
 }
 
 function spend(reading: Reading, node: Node | undefined): boolean {
@@ -122,10 +151,12 @@ function locate(reading: Reading, path: string): { key: Node | undefined; value:
     let length = 0;
     if (isMap(value)) {
       // Names may hold dots: the longest key that the path goes on with is meant.
-      for (const entry of entriesOf(value, reading)) {
-        const fits = rest.startsWith(entry.key) && /^(?:[.[]|$)/.test(rest.slice(entry.key.length));
-        if (!fits || entry.key.length < length) continue;
-        length = entry.key.length;
+      const entries = entriesOf(value, reading);
+      for (let end = 1; end <= rest.length; end++) {
+        const boundary = end === rest.length || rest[end] === "." || rest[end] === "[";
+        const entry = boundary ? entries.get(rest.slice(0, end)) : undefined;
+        if (entry === undefined) continue;
+        length = end;
         next = entry.value;
         nextKey = entry.keyNode;
       }
@@ -144,7 +175,8 @@ function locate(reading: Reading, path: string): { key: Node | undefined; value:
 
 /** Does the mapping at `path` have the key, whatever its value? */
 export function hasKey(reading: Reading, path: string, key: string): boolean {
-  return keysOf(nodeAt(reading, path), reading).includes(key);
+  const at = nodeAt(reading, path);
+  return isMap(at) && entriesOf(at, reading).has(key);
 }
 
 function rootOf(reading: Reading): Node | undefined {
@@ -158,7 +190,16 @@ interface Entry {
 }
 
 /** A mapping's entries by name, `<<` merged in (YAML 1.1 merge keys: keys of the mapping itself win, then those merged first). */
-function entriesOf(map: YAMLMap, reading: Reading, inside: readonly YAMLMap[] = []): Iterable<Entry> {
+function entriesOf(map: YAMLMap, reading: Reading): ReadonlyMap<string, Entry> {
+  let entries = reading.entries.get(map);
+  if (entries === undefined) {
+    entries = mergedEntries(map, reading, []);
+    reading.entries.set(map, entries);
+  }
+  return entries;
+}
+
+function mergedEntries(map: YAMLMap, reading: Reading, inside: readonly YAMLMap[]): ReadonlyMap<string, Entry> {
   const entries = new Map<string, Entry>();
   const merges: (Node | undefined)[] = [];
   for (const pair of map.items) {
@@ -174,13 +215,13 @@ function entriesOf(map: YAMLMap, reading: Reading, inside: readonly YAMLMap[] = 
       const mapping = resolved(source as Node | undefined, reading);
       // A mapping merged into itself brings nothing.
       if (!isMap(mapping) || mapping === map || inside.includes(mapping) || inside.length >= MOST_MERGES) continue;
-      for (const entry of entriesOf(mapping, reading, [...inside, map])) {
-        if (!spend(reading, merge)) return entries.values();
+      for (const entry of mergedEntries(mapping, reading, [...inside, map]).values()) {
+        if (!spend(reading, merge)) return entries;
         if (!entries.has(entry.key)) entries.set(entry.key, entry);
       }
     }
   }
-  return entries.values();
+  return entries;
 }
 
 /** Of mappings merged into mappings that are merged into others. */
@@ -311,7 +352,7 @@ export function mapOf<T>(value: Shape<T>, keyWords: string, keyPattern: RegExp):
       if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at ?? node), words);
       noteRepeatedKeys(at, reading, path);
       const values = new Map<string, T>();
-      for (const entry of entriesOf(at, reading)) {
+      for (const entry of entriesOf(at, reading).values()) {
         if (entry.key.startsWith("x-")) continue;
         const below = path === "" ? entry.key : `${path}.${entry.key}`;
         if (!keyPattern.test(entry.key)) {
@@ -330,13 +371,13 @@ export function mapOf<T>(value: Shape<T>, keyWords: string, keyPattern: RegExp):
 /** The keys of a mapping; none when it is no mapping. */
 export function keysOf(node: Node | undefined, reading: Reading): readonly string[] {
   const at = resolved(node, reading);
-  return isMap(at) ? Array.from(entriesOf(at, reading), ({ key }) => key) : [];
+  return isMap(at) ? [...entriesOf(at, reading).keys()] : [];
 }
 
 /** The names that the mapping at the document's key `key` has, as written; none when there is no such mapping. */
-export function namesUnder(reading: Reading, key: string): readonly string[] {
-  if (!hasKey(reading, "", key)) return [];
-  return keysOf(nodeAt(reading, key), reading).filter((name) => !name.startsWith("x-"));
+export function namesUnder(reading: Reading, key: string): ReadonlySet<string> {
+  if (!hasKey(reading, "", key)) return new Set();
+  return new Set(keysOf(nodeAt(reading, key), reading).filter((name) => !name.startsWith("x-")));
 }
 
 function emptyMapping(where: Node): YAMLMap {
@@ -366,7 +407,7 @@ export function object<F extends Fields>(words: string, fields: F): Shape<Values
       noteRepeatedKeys(at, reading, path);
       const values: Record<string, unknown> = {};
       const found = new Set<string>();
-      for (const entry of entriesOf(at, reading)) {
+      for (const entry of entriesOf(at, reading).values()) {
         if (entry.key.startsWith("x-")) continue;
         found.add(entry.key);
         const below = path === "" ? entry.key : `${path}.${entry.key}`;

@@ -12,7 +12,8 @@ import { formatDuration } from "./units.ts";
 /** Where steps find those they speak of. */
 export interface Stage {
   readonly simulation: Simulation;
-  host(name: string): Host | undefined;
+  /** Without a name: the machine that `setup:` lines run on. */
+  host(name?: string): Host | undefined;
   /** The address that `name` answers on. */
   addressOf(name: string, seenFrom: Host): string | undefined;
   readonly faults: Faults;
@@ -77,7 +78,7 @@ export class Timeline implements Receiver {
   }
 
   #start(name: string | undefined, line: string, as: string | undefined, forNs: Nanoseconds | undefined): void {
-    const host = this.#stage.host(name ?? "");
+    const host = this.#stage.host(name);
     if (host === undefined) {
       this.problems.push(`there is no machine, container or namespace ${name}`);
       return;

@@ -1,5 +1,6 @@
 /** What the YAML parser found wrong (YAML 1.2.2), in this project's words: found and expected, where the parser gives a sentence. */
-import type { ErrorCode } from "yaml";
+import type { Document, ErrorCode } from "yaml";
+import type { Problem } from "./problem.ts";
 
 interface Words {
   readonly found: string;
@@ -29,8 +30,28 @@ const WORDS: Readonly<Partial<Record<ErrorCode, Words>>> = {
   UNEXPECTED_TOKEN: { found: "something that cannot stand here", expected: "a line break or a comma before it" },
 };
 
+/** Everything that the parser found wrong, the first of each line: what follows in a line mostly follows from it. */
+export function syntaxProblems(document: Document, text: string): Problem[] {
+  // What the parser only warns of, such as an unknown tag, is no scenario either.
+  const errors = [...document.errors, ...document.warnings].sort((a, b) => a.pos[0] - b.pos[0]);
+  const lineStarts = [0];
+  for (let at = text.indexOf("\n"); at >= 0; at = text.indexOf("\n", at + 1)) lineStarts.push(at + 1);
+  // The end of a file is shown where its last line ends, not on the empty line after it.
+  const last = Math.max(0, text.trimEnd().length - 1);
+  const problems: Problem[] = [];
+  let row = 0;
+  for (const { pos, code, message } of errors) {
+    const from = Math.min(pos[0], last);
+    while (row + 1 < lineStarts.length && lineStarts[row + 1]! <= from) row++;
+    if (problems.at(-1)?.line === row + 1) continue;
+    const column = from - lineStarts[row]! + 1;
+    problems.push({ line: row + 1, column, length: Math.max(1, pos[1] - pos[0]), path: "", ...words(code, message) });
+  }
+  return problems;
+}
+
 /** Words for the parser's `code`; its own `message` where it is the clearer one. */
-export function yamlProblem(code: ErrorCode, message: string): Words {
+function words(code: ErrorCode, message: string): Words {
   const closing = /^Missing closing (["'])/.exec(message)?.[1];
   if (closing !== undefined) return { found: "a text without its closing quote", expected: closing };
   const bracket = /must (?:.* and )?end with a ([\]}])/.exec(message)?.[1];

@@ -1,0 +1,3 @@
+#!/bin/sh
+ip netns add h1
+ipp link add br0 type bridge
