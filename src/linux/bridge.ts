@@ -91,9 +91,9 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
     this.#frames = host.frames;
     this.#addressFixed = options.address !== undefined;
     this.#mtuFixed = options.mtu !== undefined;
-    this.#relay = new BridgeRelay(this, host);
     const address = options.address ?? randomAddress(host.random.fork(`address of ${options.name}`));
     this.fdb = new FilteringDatabase(DEFAULT_AGEING_NS);
+    this.#relay = new BridgeRelay(this, host);
     this.multicast = new MulticastSnooping(host.clock, host.frames);
     this.#linkWatch = new LinkWatch(host.clock, (device) => this.#checkPort(device));
     this.tree = new SpanningTree(this, address);

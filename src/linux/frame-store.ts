@@ -63,6 +63,8 @@ export class FrameStore implements Memory {
   cause: Int32Array;
   /** The longest fragment, as an IPv4 total length, that a reassembled packet came in; 0: it came whole (IPCB frag_max_size). */
   fragmentLimit: Uint16Array;
+  /** How many bridges have relayed the frame, its earlier copies included; counted no further than the storm guard wants. */
+  relays: Uint8Array;
   /** How the packets with a `fragmentLimit` were cut: payload bytes of each fragment. */
   readonly #cuts = new Map<FrameId, readonly number[]>();
 
@@ -115,6 +117,7 @@ export class FrameStore implements Memory {
     this.packetId = new Int32Array(slots);
     this.cause = new Int32Array(slots);
     this.fragmentLimit = new Uint16Array(slots);
+    this.relays = new Uint8Array(slots);
     this.#free = new Int32Array(smallSlots);
     this.#freeLarge = new Int32Array(largeSlots);
     this.#addSlots(smallSlots, largeSlots);
@@ -147,6 +150,7 @@ export class FrameStore implements Memory {
     this.checksumKnown[frame] = 0;
     this.flags[frame] = 0;
     this.fragmentLimit[frame] = 0;
+    this.relays[frame] = 0;
     return frame;
   }
 
@@ -162,6 +166,7 @@ export class FrameStore implements Memory {
     this.checksumKnown[copy] = this.checksumKnown[frame]!;
     this.flags[copy] = this.flags[frame]!;
     this.fragmentLimit[copy] = this.fragmentLimit[frame]!;
+    this.relays[copy] = this.relays[frame]!;
     return copy;
   }
 
@@ -329,6 +334,7 @@ export class FrameStore implements Memory {
     this.packetId = widen(this.packetId, new Int32Array(slots));
     this.cause = widen(this.cause, new Int32Array(slots));
     this.fragmentLimit = widen(this.fragmentLimit, new Uint16Array(slots));
+    this.relays = widen(this.relays, new Uint8Array(slots));
     this.#free = widen(this.#free, new Int32Array(this.#smallSlots + moreSmall));
     this.#freeLarge = widen(this.#freeLarge, new Int32Array(this.#largeSlots + moreLarge));
     this.#addSlots(moreSmall, moreLarge);

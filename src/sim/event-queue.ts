@@ -15,6 +15,7 @@ import type { Nanoseconds } from "./time.ts";
 const BUCKETS = 32_768;
 const BUCKET_NS = 256;
 const INVERSE_BUCKET_NS = 1 / BUCKET_NS; // a power of two: the product is exact
+const YEAR_NS = BUCKETS * BUCKET_NS;
 const INITIAL_CAPACITY = 1_024;
 const NONE = -1;
 
@@ -35,7 +36,6 @@ export class EventQueue {
   #free = new Int32Array(INITIAL_CAPACITY);
   #freeCount = 0;
   #nextSequence = 0;
-  #pending = 0;
 
   // The instant in hand.
   #ring = new Int32Array(INITIAL_CAPACITY);
@@ -45,8 +45,8 @@ export class EventQueue {
   // The year.
   readonly #bucket = new Int32Array(BUCKETS).fill(NONE);
   readonly #occupied = new Int32Array(BUCKETS >> 5);
-  #yearStart = 0; // in buckets since time 0
-  #current = 0; // the bucket in hand, counted from #yearStart
+  #yearStartNs: Nanoseconds = 0; // a multiple of BUCKET_NS
+  #current = 0; // the bucket in hand, counted from #yearStartNs
   #inYear = 0; // records in buckets after #current
   #near = new Int32Array(INITIAL_CAPACITY); // heap: the bucket in hand
   #nearCount = 0;
@@ -59,7 +59,7 @@ export class EventQueue {
 
   /** Events not yet taken. */
   get pending(): number {
-    return this.#pending;
+    return this.#nextSequence - this.taken;
   }
 
   /** Adds an event. `atNs` is not before the event last taken. */
@@ -70,7 +70,6 @@ export class EventQueue {
     this.#sequence[row] = this.#nextSequence++;
     this.#receiver[row] = receiver;
     this.#value[row] = value;
-    this.#pending++;
     if (atNs === this.atNs) this.#pushRing(row);
     else this.#place(row, atNs);
   }
@@ -88,14 +87,14 @@ export class EventQueue {
     } else {
       row = this.#near[0]!;
       if (this.#time[row]! > endNs) return false;
-      this.#nearCount--;
-      if (this.#nearCount > 0) this.#siftDown(this.#near, this.#nearCount);
+      const left = --this.#nearCount;
+      if (left === 1) this.#near[0] = this.#near[1]!;
+      else if (left > 1) this.#siftDown(this.#near, left);
     }
     this.atNs = this.#time[row]!;
     this.receiver = this.#receiver[row]!;
     this.value = this.#value[row]!;
     this.#free[this.#freeCount++] = row;
-    this.#pending--;
     this.taken++;
     return true;
   }
@@ -119,17 +118,21 @@ export class EventQueue {
   }
 
   #place(row: number, atNs: Nanoseconds): void {
-    const bucket = Math.floor(atNs * INVERSE_BUCKET_NS) - this.#yearStart;
+    const offsetNs = atNs - this.#yearStartNs;
+    if (offsetNs >= YEAR_NS) {
+      this.#siftUp(this.#far, this.#farCount++, row);
+      return;
+    }
+    // Before the year: it has been begun for an event that is still to come.
+    const bucket = offsetNs > 0 ? (offsetNs * INVERSE_BUCKET_NS) | 0 : 0;
     if (bucket <= this.#current) {
       this.#siftUp(this.#near, this.#nearCount++, row);
-    } else if (bucket < BUCKETS) {
-      this.#link[row] = this.#bucket[bucket]!;
-      this.#bucket[bucket] = row;
-      this.#occupied[bucket >> 5] = this.#occupied[bucket >> 5]! | (1 << (bucket & 31));
-      this.#inYear++;
-    } else {
-      this.#siftUp(this.#far, this.#farCount++, row);
+      return;
     }
+    this.#link[row] = this.#bucket[bucket]!;
+    this.#bucket[bucket] = row;
+    this.#occupied[bucket >> 5] = this.#occupied[bucket >> 5]! | (1 << (bucket & 31));
+    this.#inYear++;
   }
 
   /** Makes the next occupied bucket the one in hand; false when nothing is left. */
@@ -155,13 +158,13 @@ export class EventQueue {
   /** The year that begins with the earliest far event. */
   #startYear(): boolean {
     if (this.#farCount === 0) return false;
-    this.#yearStart = Math.floor(this.#time[this.#far[0]!]! * INVERSE_BUCKET_NS);
+    this.#yearStartNs = Math.floor(this.#time[this.#far[0]!]! * INVERSE_BUCKET_NS) * BUCKET_NS;
     this.#current = 0;
-    const end = this.#yearStart + BUCKETS;
+    const endNs = this.#yearStartNs + YEAR_NS;
     while (this.#farCount > 0) {
       const row = this.#far[0]!;
       const atNs = this.#time[row]!;
-      if (Math.floor(atNs * INVERSE_BUCKET_NS) >= end) break;
+      if (atNs >= endNs) break;
       this.#farCount--;
       if (this.#farCount > 0) this.#siftDown(this.#far, this.#farCount);
       this.#place(row, atNs);

@@ -18,7 +18,7 @@ export function makeMemory(sizeBytes: number): Memory {
   return { bytes: new Uint8Array(buffer), words: new Uint16Array(buffer) };
 }
 
-/** The unfolded sum, in network order, of the words from even offset `at` to `end`; an odd last byte is padded with zero. At most 128 KiB. */
+/** The unfolded sum, in network order, of the words from even offset `at` to `end`; an odd last byte is padded with zero. At most 64 KiB. */
 export function sum(memory: Memory, at: number, end: number): number {
   const words = memory.words;
   let index = at >> 1;
@@ -51,10 +51,9 @@ export function pseudoSum(source: number, destination: number, protocol: number,
   return (source >>> 16) + (source & 0xffff) + (destination >>> 16) + (destination & 0xffff) + protocol + length;
 }
 
-/** Folds a sum and complements it: 0 to 0xffff. A message that includes its own right checksum gives 0. */
+/** Folds a sum (below 2^32: some 64 KiB of words) and complements it: 0 to 0xffff. A message that includes its own right checksum gives 0. */
 export function finish(total: number): number {
-  let folded = (total & 0xffff) + Math.floor(total / 0x1_0000);
-  folded = (folded & 0xffff) + (folded >>> 16);
+  let folded = (total & 0xffff) + (total >>> 16);
   folded = (folded & 0xffff) + (folded >>> 16);
   return ~folded & 0xffff;
 }
@@ -77,7 +76,7 @@ export function adjust32(checksum: number, before: number, after: number): numbe
 
 /** Ones' complement sums of swapped words: fold to 16 bits, then swap. */
 function swapped(total: number): number {
-  let folded = (total & 0xffff) + Math.floor(total / 0x1_0000);
+  let folded = (total & 0xffff) + (total >>> 16);
   folded = (folded & 0xffff) + (folded >>> 16);
   return ((folded & 0xff) << 8) | (folded >>> 8);
 }
