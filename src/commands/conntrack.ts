@@ -135,10 +135,10 @@ function addFilter(request: Request, name: string, value: string | undefined, wo
 
 function addStatus(filters: Filter[], text: string): Outcome | undefined {
   for (const word of text.split(",")) {
-    if (word === "ASSURED") filters.push((table, row) => (table.status[row]! & ASSURED) !== 0);
-    else if (word === "SEEN_REPLY") filters.push((table, row) => (table.status[row]! & SEEN_REPLY) !== 0);
+    if (word === "ASSURED") filters.push((table, row) => (table.status(row) & ASSURED) !== 0);
+    else if (word === "SEEN_REPLY") filters.push((table, row) => (table.status(row) & SEEN_REPLY) !== 0);
     else if (word === "UNREPLIED" || word === "UNSET")
-      filters.push((table, row) => (table.status[row]! & SEEN_REPLY) === 0);
+      filters.push((table, row) => (table.status(row) & SEEN_REPLY) === 0);
     else if (word === "SRC_NAT") filters.push((table, row) => sourceTranslated(table, row, undefined));
     else if (word === "DST_NAT") filters.push((table, row) => destinationTranslated(table, row, undefined));
     else return wrong(`Bad status \`${word}'`);

@@ -17,6 +17,7 @@ export function netfilterOf(namespace: NetworkNamespace): Netfilter {
   if (hooks instanceof Netfilter) return hooks;
   const netfilter = new Netfilter(new NamespaceHost(namespace));
   namespace.ipv4.hooks = netfilter;
+  netfilter.ipsec = namespace.xfrm;
   namespace.netfilterBridge = new BridgeNetfilter(netfilter, () => namespace.sysctl.bridgeCallsIptables, {
     staysOn: (bridge, frame) => routeOf(namespace, frame)?.device === bridge,
     sendOn: (_bridge, frame) => {

@@ -12,6 +12,7 @@ import {
   CONFIRMED,
   DESTINATION_NAT,
   DESTINATION_NAT_DONE,
+  MASQUERADED,
   SOURCE_NAT,
   SOURCE_NAT_DONE,
 } from "./conntrack/connection-table.ts";
@@ -54,23 +55,22 @@ export class Nat {
     }
     if (part === info.NEW || part === info.RELATED) {
       const done = manipulation === "source" ? SOURCE_NAT_DONE : DESTINATION_NAT_DONE;
-      if ((connections.status[row]! & (done | CONFIRMED)) === 0) {
+      if ((connections.status(row) & (done | CONFIRMED)) === 0) {
         const chain = table === undefined ? undefined : table[packet.point];
         if (chain !== undefined) {
           const verdict = chain.decide(packet);
           if (verdict === DROP) return DROP;
         }
         // No rule chose: keep the tuple, unless its answer would clash with another's.
-        if ((connections.status[row]! & done) === 0 && this.bind(packet, row, manipulation, ANY_RANGE) === DROP)
+        if ((connections.status(row) & done) === 0 && this.bind(packet, row, manipulation, ANY_RANGE) === DROP)
           return DROP;
       }
     }
-    const device = connections.masqueradeDevice[row]!;
     if (
-      device !== 0 &&
+      (connections.status(row) & MASQUERADED) !== 0 &&
       packet.point === "postrouting" &&
       info.directionOf(packed) === 0 &&
-      device !== packet.egress?.index
+      connections.masqueradeDevice[row] !== packet.egress?.index
     ) {
       // Routed another way now: the address that was lent to the connection is another device's.
       connections.delete(row, this.#host.clock.nowNs);
@@ -78,7 +78,7 @@ export class Nat {
       return DROP;
     }
     const bit = this.#statusBit(manipulation, info.directionOf(packed));
-    if ((connections.status[row]! & bit) === 0) return ACCEPT;
+    if ((connections.status(row) & bit) === 0) return ACCEPT;
     const target = this.#target;
     connections.getTuple(row * 2 + (1 - info.directionOf(packed)), target);
     invertTuple(target);
@@ -92,7 +92,7 @@ export class Nat {
   bind(packet: Packet, row: number, manipulation: Manipulation, range: NatRange): Verdict {
     const connections = this.#conntrack.table;
     const done = manipulation === "source" ? SOURCE_NAT_DONE : DESTINATION_NAT_DONE;
-    if ((connections.status[row]! & (CONFIRMED | done)) !== 0) return ACCEPT; // too late
+    if ((connections.status(row) & (CONFIRMED | done)) !== 0) return ACCEPT; // too late
     const current = this.#current;
     connections.getTuple(row * 2 + 1, current);
     assert(invertTuple(current), "a tracked connection has an answer");
@@ -113,9 +113,9 @@ export class Nat {
       }
       invertTuple(wanted);
       this.#conntrack.alterReply(row, wanted);
-      connections.status[row] = connections.status[row]! | (manipulation === "source" ? SOURCE_NAT : DESTINATION_NAT);
+      connections.addStatus(row, manipulation === "source" ? SOURCE_NAT : DESTINATION_NAT);
     }
-    connections.status[row] = connections.status[row]! | done;
+    connections.addStatus(row, done);
     return ACCEPT;
   }
 
@@ -127,7 +127,7 @@ export class Nat {
     const connections = this.#conntrack.table;
     const nowNs = this.#host.clock.nowNs;
     for (const row of connections.rows(nowNs)) {
-      if (connections.masqueradeDevice[row] !== device.index) continue;
+      if ((connections.status(row) & MASQUERADED) === 0 || connections.masqueradeDevice[row] !== device.index) continue;
       const borrowed = connections.destination(row * 2 + 1);
       if (addressesOnly && device.addresses.some(({ address }) => address === borrowed)) continue;
       connections.delete(row, nowNs);
@@ -143,7 +143,7 @@ export class Nat {
     const connections = this.#conntrack.table;
     const row = info.connectionOf(packed);
     const direction = info.directionOf(packed);
-    if ((connections.status[row]! & this.#statusBit(manipulation, direction)) === 0) return true;
+    if ((connections.status(row) & this.#statusBit(manipulation, direction)) === 0) return true;
     const target = this.#target;
     connections.getTuple(row * 2 + (1 - direction), target);
     packet.own();

@@ -15,7 +15,7 @@ import type { HookPoint, PacketHooks } from "../hooks.ts";
 import type { DeviceChange, DeviceListener, NetDevice } from "../net-device.ts";
 import type { Chain } from "./chain.ts";
 import * as info from "./conntrack/connection-info.ts";
-import type { ConnectionTable } from "./conntrack/connection-table.ts";
+import { type ConnectionTable, MASQUERADED } from "./conntrack/connection-table.ts";
 import { Conntrack } from "./conntrack/conntrack.ts";
 import type { NetfilterHost } from "./host.ts";
 import type { IpsecView } from "./ipsec-view.ts";
@@ -157,7 +157,7 @@ export class Netfilter implements PacketHooks, PacketServices, DeviceListener {
   bind(packet: Packet, manipulation: Manipulation, range: NatRange): Verdict {
     const row = info.connectionOf(packet.connection);
     if (row === 0) return ACCEPT;
-    if (packet.egress !== undefined && this.connections.masqueradeDevice[row] !== 0) this.#watch(packet.egress);
+    if (packet.egress !== undefined && (this.connections.status(row) & MASQUERADED) !== 0) this.#watch(packet.egress);
     return this.#nat.bind(packet, row, manipulation, range);
   }
 

@@ -81,7 +81,7 @@ export class Conntrack {
       }
       const row = handle >> 1;
       const direction: 0 | 1 = (handle & 1) === 1 ? 1 : 0;
-      const status = table.status[row]!;
+      const status = table.status(row);
       let part: number = info.NEW;
       if (direction === 1) part = info.ESTABLISHED + info.IS_REPLY;
       else if ((status & SEEN_REPLY) !== 0) part = info.ESTABLISHED;
@@ -97,7 +97,7 @@ export class Conntrack {
       }
       packet.own();
       frames.connection[packet.frame] = info.pack(row, part);
-      if (direction === 1) table.status[row] = table.status[row]! | SEEN_REPLY;
+      if (direction === 1) table.addStatus(row, SEEN_REPLY);
       if (answer === "delete") table.delete(row, nowNs);
       return undefined;
     }
@@ -107,7 +107,7 @@ export class Conntrack {
   confirm(packet: Packet): boolean {
     const packed = packet.frames.connection[packet.frame]!;
     const row = info.connectionOf(packed);
-    if (row === 0 || (this.table.status[row]! & (CONFIRMED | DYING)) !== 0) return true;
+    if (row === 0 || (this.table.status(row) & (CONFIRMED | DYING)) !== 0) return true;
     if (info.directionOf(packed) !== 0) return true;
     if (this.table.confirm(row, this.#host.clock.nowNs)) return true;
     this.insertFailed++;
@@ -128,7 +128,7 @@ export class Conntrack {
 
   /** The answers of a connection that is not yet confirmed will come as `reply` says (nf_conntrack_alter_reply): NAT, load balancer. */
   alterReply(row: number, reply: Tuple): void {
-    if ((this.table.status[row]! & CONFIRMED) === 0) this.table.setTuple(row * 2 + 1, reply);
+    if ((this.table.status(row) & CONFIRMED) === 0) this.table.setTuple(row * 2 + 1, reply);
   }
 
   /** Checksums and lengths of what arrives; nothing of a broken packet is believed. */
@@ -188,30 +188,34 @@ export class Conntrack {
     switch (packet.protocol) {
       case ipv4.PROTOCOL_TCP: {
         const answer = tcpTracking.follow(table, row, direction, packet, settings.tcp);
-        if (answer === "accept" && settings.tcp.timeoutNs >= 0) table.expiresNs[row] = nowNs + settings.tcp.timeoutNs;
+        if (answer === "accept" && settings.tcp.timeoutNs >= 0) table.setExpiry(row, nowNs + settings.tcp.timeoutNs);
         return answer;
       }
       case ipv4.PROTOCOL_UDP: {
-        // A flow with answers is a stream once it is two seconds old.
+        // A flow with answers is a stream once it is two seconds old; assured ones are known to be.
+        if ((table.status(row) & ASSURED) !== 0) {
+          table.setExpiry(row, nowNs + settings.udpStreamNs);
+          return "accept";
+        }
         const words = table.protocolState;
         const at = row * UDP_WORDS;
-        if ((table.status[row]! & SEEN_REPLY) === 0) {
-          if (direction === 0 && part === info.NEW && table.expiresNs[row] === 0)
+        if ((table.status(row) & SEEN_REPLY) === 0) {
+          if (direction === 0 && part === info.NEW && table.expiresNs(row) === 0)
             putTime(words, at, nowNs + UDP_STREAM_AFTER_NS);
-          table.expiresNs[row] = nowNs + settings.udpNs;
+          table.setExpiry(row, nowNs + settings.udpNs);
         } else if (nowNs > getTime(words, at)) {
-          table.expiresNs[row] = nowNs + settings.udpStreamNs;
-          table.status[row] = table.status[row]! | ASSURED;
+          table.setExpiry(row, nowNs + settings.udpStreamNs);
+          table.addStatus(row, ASSURED);
         } else {
-          table.expiresNs[row] = nowNs + settings.udpNs;
+          table.setExpiry(row, nowNs + settings.udpNs);
         }
         return "accept";
       }
       case ipv4.PROTOCOL_ICMP:
-        table.expiresNs[row] = nowNs + settings.icmpNs;
+        table.setExpiry(row, nowNs + settings.icmpNs);
         return "accept";
       default:
-        table.expiresNs[row] = nowNs + settings.genericNs;
+        table.setExpiry(row, nowNs + settings.genericNs);
         return "accept";
     }
   }
@@ -247,7 +251,7 @@ export class Conntrack {
     for (const row of table.loose)
       for (let handle = row * 2; handle <= row * 2 + 1; handle++)
         if (
-          (table.status[row]! & DYING) === 0 &&
+          (table.status(row) & DYING) === 0 &&
           table.source(handle) === tuple.source &&
           table.destination(handle) === tuple.destination &&
           table.ports(handle) === tuple.ports &&

@@ -23,8 +23,8 @@ export function protocolOf(name: string): number | undefined {
 
 export function formatConnection(table: ConnectionTable, row: number, nowNs: Nanoseconds): string {
   const protocol = table.protocol(row);
-  const status = table.status[row]!;
-  const seconds = Math.max(0, Math.floor((table.expiresNs[row]! - nowNs) / SECOND));
+  const status = table.status(row);
+  const seconds = Math.max(0, Math.floor((table.expiresNs(row) - nowNs) / SECOND));
   const words = [`${(PROTOCOL_NAMES.get(protocol) ?? "unknown").padEnd(8)} ${protocol} ${seconds}`];
   if (protocol === ipv4.PROTOCOL_TCP) words.push(TCP_STATES[stateOf(table, row)] ?? "NONE");
   words.push(formatTuple(table, row * 2, protocol));

@@ -209,7 +209,7 @@ export function follow(
       return "accept";
     }
   } else if (next === CL && kind === RST_SEGMENT) {
-    const status = table.status[row]!;
+    const status = table.status(row);
     const answersIgnored =
       (((status & SEEN_REPLY) !== 0 && words[at + LAST_KIND] === SYN_SEGMENT) ||
         ((status & ASSURED) === 0 && words[at + LAST_KIND] === ACK_SEGMENT)) &&
@@ -243,11 +243,11 @@ export function follow(
   }
   settings.timeoutNs = timeoutNs;
 
-  if ((table.status[row]! & SEEN_REPLY) === 0) {
+  if ((table.status(row) & SEEN_REPLY) === 0) {
     // Nothing but a reset came back: the connection was refused, no need to remember it.
     if (kind === RST_SEGMENT) return "delete";
-  } else if ((table.status[row]! & ASSURED) === 0 && (old === SR || old === ES) && next === ES) {
-    table.status[row] = table.status[row]! | ASSURED;
+  } else if ((table.status(row) & ASSURED) === 0 && (old === SR || old === ES) && next === ES) {
+    table.addStatus(row, ASSURED);
   }
   return "accept";
 }

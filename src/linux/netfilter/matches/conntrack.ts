@@ -110,7 +110,7 @@ class ConntrackMatch implements Match {
       let state = info.stateOf(packed);
       const row = info.connectionOf(packed);
       if (row !== 0 && (this.#states & (STATE_SNAT | STATE_DNAT)) !== 0) {
-        const status = packet.connections.status[row]!;
+        const status = packet.connections.status(row);
         if ((status & SOURCE_NAT) !== 0) state |= STATE_SNAT;
         if ((status & DESTINATION_NAT) !== 0) state |= STATE_DNAT;
       }
@@ -212,7 +212,7 @@ function otherTests(uses: Uses): Test[] {
       value: formatList(wanted, STATUSES),
       inverted: uses.inverted("ctstatus"),
       holds(_packet, connections, packed) {
-        const status = connections.status[info.connectionOf(packed)]! & (EXPECTED | SEEN_REPLY | ASSURED | CONFIRMED);
+        const status = connections.status(info.connectionOf(packed)) & (EXPECTED | SEEN_REPLY | ASSURED | CONFIRMED);
         return ((status === 0 ? NO_STATUS : status) & wanted) !== 0;
       },
     });
@@ -227,7 +227,7 @@ function otherTests(uses: Uses): Test[] {
       value: maximum === low ? String(low) : `${low}:${maximum}`,
       inverted: uses.inverted("ctexpire"),
       holds(packet, connections, packed) {
-        const leftNs = connections.expiresNs[info.connectionOf(packed)]! - packet.host.clock.nowNs;
+        const leftNs = connections.expiresNs(info.connectionOf(packed)) - packet.host.clock.nowNs;
         const seconds = Math.max(0, Math.floor(leftNs / 1_000_000_000));
         return seconds >= low && seconds <= maximum;
       },

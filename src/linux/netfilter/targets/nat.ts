@@ -1,6 +1,7 @@
 /** `-j DNAT`, `SNAT`, `MASQUERADE`, `REDIRECT`, `NETMAP`: what a connection's tuple becomes (xt_nat, xt_MASQUERADE, xt_REDIRECT, xt_NETMAP). */
 import { formatIpv4, type Ipv4Address, maskOf, parseIpv4, parsePrefix } from "../../../wire/address.ts";
 import * as info from "../conntrack/connection-info.ts";
+import { MASQUERADED } from "../conntrack/connection-table.ts";
 import { hasPorts } from "../conntrack/tuple.ts";
 import { flag, option, type RuleContext, RuleError, type TargetExtension, type Uses } from "../extension.ts";
 import { parsePort } from "../names.ts";
@@ -159,7 +160,9 @@ class MasqueradeTarget implements Target {
     if (packet.source === 0) return ACCEPT; // a host that asks for its first address
     const address = packet.host.addressFor(egress, packet.destination);
     if (address === undefined) return DROP;
-    packet.connections.masqueradeDevice[row] = egress.index;
+    const { connections } = packet;
+    connections.masqueradeDevice[row] = egress.index;
+    connections.addStatus(row, MASQUERADED);
     return packet.services.bind(packet, "source", {
       ...this.#range,
       minimumAddress: address,
