@@ -19,6 +19,7 @@ import { Igmp } from "./igmp.ts";
 import { InetDevices } from "./inet-device.ts";
 import { Ipv4 } from "./ipv4.ts";
 import { Ipv4Core } from "./ipv4-core.ts";
+import type { Ipvs } from "./ipvs/ipvs.ts";
 import { LOOPBACK_MTU, Loopback } from "./loopback.ts";
 import { NeighbourTable } from "./neighbour-table.ts";
 import {
@@ -63,6 +64,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly loopback: NetDevice;
   /** IPsec; undefined until the first policy or association (`xfrmOf`). */
   xfrm: Xfrm | undefined = undefined;
+  /** The load balancer; undefined until the first virtual service (`ipvsOf`). */
+  ipvs: Ipvs | undefined = undefined;
   /** br_netfilter: sees the frames that this namespace's bridges carry. */
   netfilterBridge: BridgeHooks | undefined = undefined;
   /** Watches this namespace's bridges for frames that go round and round. */

@@ -5,8 +5,6 @@
  */
 import type { Random } from "../../sim/random.ts";
 import type { Clock } from "../../sim/simulation.ts";
-import { SECOND } from "../../sim/time.ts";
-import { Timer } from "../../sim/timer.ts";
 import type { Ipv4Address } from "../../wire/address.ts";
 import * as esp from "../../wire/esp.ts";
 import * as icmp from "../../wire/icmp.ts";
@@ -22,14 +20,14 @@ import type { IpsecStep, IpsecView } from "../netfilter/ipsec-view.ts";
 import type { Path } from "../path.ts";
 import type { SysctlListener } from "../sysctl.ts";
 import { mtuInside, unwrap, wrap, wrappedLength } from "./esp-packet.ts";
+import { Expiry } from "./expiry.ts";
 import type { Policy, PolicyDirection, PolicyRequest, PolicyType, Template } from "./policy.ts";
 import { PolicyTable } from "./policy-table.ts";
 import { type Mark, makeFlow, readFlow, selects } from "./selector.ts";
 import { type StateRequest, XfrmState } from "./state.ts";
 import { StateTable } from "./state-table.ts";
 import { type XfrmCounter, XfrmStatistics } from "./statistics.ts";
-
-const PROTOCOL_ANY = 255;
+import { isUsable, stepOf, wasProtected } from "./templates.ts";
 
 /** What IPsec needs of the namespace that it stands in. */
 export interface XfrmHost extends Place {
@@ -54,7 +52,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
   readonly #host: XfrmHost;
   readonly #random: Random;
   readonly #flow = makeFlow();
-  readonly #expiry: Timer;
+  readonly #expiry: Expiry;
   /** By the device's name; forgotten when a sysctl changes. */
   readonly #exemptions = new Map<string, Exemption>();
   /** The ESP packet that is on its way through `Ipv4.output`: it is not protected once more. */
@@ -68,7 +66,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
   constructor(host: XfrmHost) {
     this.#host = host;
     this.#random = host.random.fork("xfrm");
-    this.#expiry = new Timer(host.clock, () => this.#expire());
+    this.#expiry = new Expiry(host.clock, this.states, this.policies);
     host.sysctl.listeners.push({ sysctlChanged: () => this.#exemptions.clear() });
     host.ipv4.transform = this;
     host.ipv4.registerProtocol(ipv4.PROTOCOL_ESP, this);
@@ -84,7 +82,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
       this.states.remove(old);
     }
     const problem = this.states.add(state);
-    if (problem === undefined) this.#setExpiry();
+    if (problem === undefined) this.#expiry.changed();
     return problem;
   }
 
@@ -97,7 +95,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
 
   addPolicy(request: PolicyRequest, update = false): Errno | undefined {
     const problem = this.policies.add(request, this.#host.clock.nowNs, update);
-    if (problem === undefined) this.#setExpiry();
+    if (problem === undefined) this.#expiry.changed();
     return problem;
   }
 
@@ -149,10 +147,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
   #statesFor(templates: readonly Template[]): XfrmState[] | undefined {
     const states: XfrmState[] = [];
     for (const template of templates) {
-      const usable =
-        template.mode === "transport" &&
-        (template.protocol === ipv4.PROTOCOL_ESP || template.protocol === PROTOCOL_ANY);
-      const state = usable ? this.states.findFor(template, this.#flow) : undefined;
+      const state = isUsable(template) ? this.states.findFor(template, this.#flow) : undefined;
       if (state !== undefined) states.push(state);
       else if (!template.optional) return undefined;
     }
@@ -320,7 +315,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
     state.count(payloadBytes);
     if (state.firstUseNs !== undefined) return;
     state.firstUseNs = this.#host.clock.nowNs;
-    if (state.request.lifetime.hardUseSeconds !== undefined) this.#setExpiry();
+    if (state.request.lifetime.hardUseSeconds !== undefined) this.#expiry.changed();
   }
 
   #touch(policy: Policy, lengthBytes: number): void {
@@ -328,7 +323,7 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
     policy.packets++;
     if (policy.firstUseNs !== undefined) return;
     policy.firstUseNs = this.#host.clock.nowNs;
-    if (policy.lifetime.hardUseSeconds !== undefined) this.#setExpiry();
+    if (policy.lifetime.hardUseSeconds !== undefined) this.#expiry.changed();
   }
 
   #refuse(frame: FrameId, reason: DropReason, counter: XfrmCounter, device: NetDevice): FrameId {
@@ -336,65 +331,4 @@ export class Xfrm implements OutputTransform, ProtocolHandler, IpsecView {
     this.#host.frames.drop(frame, reason, device);
     return NO_FRAME;
   }
-
-  /** Ends what has reached a hard limit of time. */
-  #expire(): void {
-    const nowNs = this.#host.clock.nowNs;
-    for (const state of this.states.list) if (endOf(state.request.lifetime, state) <= nowNs) this.states.remove(state);
-    for (const policy of this.policies.list) if (endOf(policy.lifetime, policy) <= nowNs) this.policies.remove(policy);
-    this.#setExpiry();
-  }
-
-  #setExpiry(): void {
-    let endNs = Number.POSITIVE_INFINITY;
-    for (const state of this.states.list) endNs = Math.min(endNs, endOf(state.request.lifetime, state));
-    for (const policy of this.policies.list) endNs = Math.min(endNs, endOf(policy.lifetime, policy));
-    if (endNs === Number.POSITIVE_INFINITY) this.#expiry.stop();
-    else this.#expiry.set(Math.max(0, endNs - this.#host.clock.nowNs));
-  }
-}
-
-function endOf(
-  lifetime: StateRequest["lifetime"],
-  times: { readonly addedNs: number; readonly firstUseNs: number | undefined },
-): number {
-  const { hardSeconds, hardUseSeconds } = lifetime;
-  const byAge = hardSeconds === undefined ? Number.POSITIVE_INFINITY : times.addedNs + hardSeconds * SECOND;
-  if (hardUseSeconds === undefined || times.firstUseNs === undefined) return byAge;
-  return Math.min(byAge, times.firstUseNs + hardUseSeconds * SECOND);
-}
-
-/** xfrm_policy_ok: every template has its step, in their order; the last step was the innermost template's. */
-function wasProtected(templates: readonly Template[], path: readonly XfrmState[]): boolean {
-  let step = 0;
-  for (let index = templates.length - 1; index >= 0; index--) {
-    const template = templates[index]!;
-    const found = path.findIndex((state, place) => place >= step && fitsTemplate(template, state));
-    if (template.optional && template.mode === "transport") continue;
-    if (found < 0) return template.optional;
-    step = found + 1;
-  }
-  return true;
-}
-
-function fitsTemplate(template: Template, state: XfrmState): boolean {
-  const { request } = state;
-  return (
-    template.mode === "transport" &&
-    (template.protocol === ipv4.PROTOCOL_ESP || template.protocol === PROTOCOL_ANY) &&
-    (template.spi === 0 || template.spi === request.spi) &&
-    (template.reqid === 0 || template.reqid === request.reqid)
-  );
-}
-
-function stepOf(state: XfrmState): IpsecStep {
-  const { request } = state;
-  return {
-    protocol: ipv4.PROTOCOL_ESP,
-    mode: "transport",
-    spi: request.spi,
-    reqid: request.reqid,
-    tunnelSource: request.source,
-    tunnelDestination: request.destination,
-  };
 }
