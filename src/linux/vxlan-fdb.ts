@@ -12,7 +12,7 @@ import { IPV4_ANY, type Ipv4Address, isGroup, type MacAddress, type Vni } from "
 import type { Errno } from "./errno.ts";
 import { MacTable } from "./mac-table.ts";
 import type { NetDevice } from "./net-device.ts";
-import type { Path } from "./path.ts";
+import type { LinkOutput, Path } from "./path.ts";
 
 /** `permanent` and `static` (NUD_NOARP) stay; `reachable` is learnt or added as `dynamic`, and ages. */
 export type VxlanFdbState = "permanent" | "static" | "reachable";
@@ -26,6 +26,11 @@ export interface VxlanRemote {
   readonly device: NetDevice | undefined;
   /** Kept until the routing tables' generation moves on. */
   path: Path | undefined;
+  /** While it is `FrameStore.shortcutEpoch`, outer packets of at most `readyBytes` go from `readySource` straight to `readyLink`. */
+  readyEpoch: number;
+  readyBytes: number;
+  readySource: Ipv4Address;
+  readyLink: LinkOutput | undefined;
 }
 
 export interface VxlanFdbEntry {
@@ -110,7 +115,7 @@ export class VxlanFdb {
     const first = entry.remotes[0]!;
     if (first.address === source && first.device === undefined) return "learnt";
     if (entry.state !== "reachable") return "fixed";
-    entry.remotes[0] = { ...first, address: source, device: undefined, path: undefined };
+    entry.remotes[0] = { ...first, address: source, device: undefined, path: undefined, readyEpoch: -1 };
     return "learnt";
   }
 
@@ -225,6 +230,10 @@ export class VxlanFdb {
       vni: request.vni ?? this.#defaultVni,
       device: request.device,
       path: undefined,
+      readyEpoch: -1,
+      readyBytes: 0,
+      readySource: IPV4_ANY,
+      readyLink: undefined,
     };
   }
 

@@ -66,6 +66,19 @@ export class VxlanSender {
 
   /** Encapsulates for one remote and sends. Takes over the hold. */
   send(frame: FrameId, remote: VxlanRemote): void {
+    const frames = this.#frames;
+    if (remote.readyEpoch !== frames.shortcutEpoch || frames.length(frame) + OUTER_BYTES > remote.readyBytes) {
+      this.#sendTheLongWay(frame, remote);
+      return;
+    }
+    const own = frames.writable(frame);
+    this.#fillOuter(own, remote, remote.readySource, this.#settings.dontFragment === "set");
+    encapsulate(frames, own, this.#outer);
+    this.#owner.scrub(own);
+    remote.readyLink!.output(own);
+  }
+
+  #sendTheLongWay(frame: FrameId, remote: VxlanRemote): void {
     if (remote.address === 0) {
       this.#owner.dropSent(frame, "vxlan-no-remote");
       return;
@@ -92,14 +105,27 @@ export class VxlanSender {
       (settings.dontFragment === "inherit" && innerDontFragment(frames.bytes, at, end));
     if (end - at + OUTER_BYTES > path.mtu() && !this.#mayExceed(frame, path.mtu(), dontFragment)) return;
     const own = frames.writable(frame);
-    this.#fillOuter(own, remote, path, dontFragment);
+    this.#fillOuter(own, remote, settings.local ?? path.source, dontFragment);
     encapsulate(frames, own, this.#outer);
     this.#owner.scrub(own);
     if (path.kind === "multicast") frames.flags[own] = FRAME_FLAG_NO_LOOP;
     this.#underlay.ipv4.output(own, path);
+    this.#shorten(remote, path);
   }
 
-  #fillOuter(frame: FrameId, remote: VxlanRemote, path: Path, dontFragment: boolean): void {
+  /** The next packet to the remote goes straight to its neighbour, unless somebody on the way has to be asked about every packet. */
+  #shorten(remote: VxlanRemote, path: Path): void {
+    const { ipv4: ip } = this.#underlay;
+    const settings = this.#settings;
+    if (path.kind !== "unicast" || path !== remote.path || settings.dontFragment === "inherit") return;
+    if (ip.hooks !== undefined || ip.transform !== undefined || ip.exceptions.size > 0) return;
+    remote.readyLink = path.link;
+    remote.readyBytes = path.mtu();
+    remote.readySource = settings.local ?? path.source;
+    remote.readyEpoch = this.#frames.shortcutEpoch;
+  }
+
+  #fillOuter(frame: FrameId, remote: VxlanRemote, source: Ipv4Address, dontFragment: boolean): void {
     const frames = this.#frames;
     const bytes = frames.bytes;
     const at = frames.start(frame);
@@ -108,7 +134,7 @@ export class VxlanSender {
     const outer = this.#outer;
     const inner = innerTypeOfService(bytes, at, end);
     const typeOfService = settings.typeOfService === "inherit" ? inner : settings.typeOfService;
-    outer.source = settings.local ?? path.source;
+    outer.source = source;
     outer.destination = remote.address;
     outer.destinationPort = remote.port;
     outer.sourcePort = this.#sourcePort(flowHash(bytes, at, end, this.#hashKey));
@@ -116,7 +142,7 @@ export class VxlanSender {
     outer.typeOfService = encapsulatedTypeOfService(typeOfService, inner);
     outer.timeToLive = this.#timeToLive(bytes, at, end, remote.address);
     outer.dontFragment = dontFragment;
-    outer.identification = this.#underlay.ipv4.nextIdentification(outer.source, outer.destination, ipv4.PROTOCOL_UDP);
+    outer.identification = this.#underlay.ipv4.nextIdentification(source, remote.address, ipv4.PROTOCOL_UDP);
   }
 
   #timeToLive(bytes: Uint8Array, at: number, end: number, destination: Ipv4Address): number {

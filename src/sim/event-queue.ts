@@ -77,7 +77,7 @@ export class EventQueue {
   /** Takes the earliest event due at or before `endNs` into `atNs`, `receiver` and `value`; false when there is none. */
   next(endNs: Nanoseconds): boolean {
     // What stands in the heap for the instant in hand was scheduled before the instant began: it goes before the ring.
-    if (this.#nearCount === 0 && this.#ringCount === 0 && !this.#advance()) return false;
+    if (this.#nearCount === 0 && this.#ringCount === 0 && !this.#advance(endNs)) return false;
     let row: number;
     if (this.#ringCount > 0 && (this.#nearCount === 0 || this.#time[this.#near[0]!]! > this.atNs)) {
       if (this.atNs > endNs) return false;
@@ -102,8 +102,12 @@ export class EventQueue {
   /** When the next event is due, or undefined. */
   peek(): Nanoseconds | undefined {
     if (this.#ringCount > 0) return this.atNs;
-    if (this.#nearCount === 0 && !this.#advance()) return undefined;
-    return this.#time[this.#near[0]!]!;
+    if (this.#nearCount > 0) return this.#time[this.#near[0]!]!;
+    if (this.#inYear === 0) return this.#farCount > 0 ? this.#time[this.#far[0]!]! : undefined;
+    let earliest = Number.POSITIVE_INFINITY;
+    for (let row = this.#bucket[this.#nextBucket()]!; row !== NONE; row = this.#link[row]!)
+      if (this.#time[row]! < earliest) earliest = this.#time[row]!;
+    return earliest;
   }
 
   #pushRing(row: number): void {
@@ -135,15 +139,15 @@ export class EventQueue {
     this.#inYear++;
   }
 
-  /** Makes the next occupied bucket the one in hand; false when nothing is left. */
-  #advance(): boolean {
-    if (this.#inYear === 0) return this.#startYear();
-    let bucket = this.#current + 1;
-    let word = bucket >> 5;
-    let bits = this.#occupied[word]! & (-1 << (bucket & 31));
-    while (bits === 0) bits = this.#occupied[++word]!;
-    bucket = (word << 5) + 31 - Math.clz32(bits & -bits);
-    this.#occupied[word] = this.#occupied[word]! & ~(1 << (bucket & 31));
+  /**
+   * Makes the next occupied bucket the one in hand; false when nothing is left, or nothing before `endNs`: whoever stopped there may schedule
+   * next what comes sooner, and it must find the year and the bucket that it belongs to, not a heap of everything (W2 a sixth slower).
+   */
+  #advance(endNs: Nanoseconds): boolean {
+    if (this.#inYear === 0) return this.#startYear(endNs);
+    const bucket = this.#nextBucket();
+    if (this.#yearStartNs + bucket * BUCKET_NS > endNs) return false;
+    this.#occupied[bucket >> 5] = this.#occupied[bucket >> 5]! & ~(1 << (bucket & 31));
     this.#current = bucket;
     let row = this.#bucket[bucket]!;
     this.#bucket[bucket] = NONE;
@@ -155,16 +159,25 @@ export class EventQueue {
     return true;
   }
 
-  /** The year that begins with the earliest far event. */
-  #startYear(): boolean {
-    if (this.#farCount === 0) return false;
+  /** The first occupied bucket behind the one in hand; there is one. */
+  #nextBucket(): number {
+    const from = this.#current + 1;
+    let word = from >> 5;
+    let bits = this.#occupied[word]! & (-1 << (from & 31));
+    while (bits === 0) bits = this.#occupied[++word]!;
+    return (word << 5) + 31 - Math.clz32(bits & -bits);
+  }
+
+  /** The year that begins with the earliest far event, unless that comes after `endNs`. */
+  #startYear(endNs: Nanoseconds): boolean {
+    if (this.#farCount === 0 || this.#time[this.#far[0]!]! > endNs) return false;
     this.#yearStartNs = Math.floor(this.#time[this.#far[0]!]! * INVERSE_BUCKET_NS) * BUCKET_NS;
     this.#current = 0;
-    const endNs = this.#yearStartNs + YEAR_NS;
+    const yearEndNs = this.#yearStartNs + YEAR_NS;
     while (this.#farCount > 0) {
       const row = this.#far[0]!;
       const atNs = this.#time[row]!;
-      if (atNs >= endNs) break;
+      if (atNs >= yearEndNs) break;
       this.#farCount--;
       if (this.#farCount > 0) this.#siftDown(this.#far, this.#farCount);
       this.#place(row, atNs);
