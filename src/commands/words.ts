@@ -11,11 +11,13 @@ import { PING } from "./ping/ping.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TC } from "./tc/tc.ts";
+import { TRACEPATH } from "./tracepath.ts";
 import { TRACEROUTE } from "./traceroute/traceroute.ts";
 import type { Word } from "./word.ts";
 
 const ALL: readonly Word[] = [
   ...BASIC_WORDS,
+  TRACEPATH,
   ARPING,
   BRIDGE,
   CONNTRACK,

@@ -41,6 +41,8 @@ export interface SocketError {
   readonly destinationPort: number;
   /** What of the datagram's payload was quoted. */
   readonly payload: Uint8Array;
+  /** Of the ICMP message, as it came: how far away the offender is. */
+  readonly timeToLive: number;
   readonly receivedNs: Nanoseconds;
 }
 
@@ -365,6 +367,7 @@ export class UdpSocket implements UdpEndpoint {
       destination: ipv4.destination(bytes, at),
       destinationPort: udp.destinationPort(bytes, header),
       payload: bytes.slice(Math.min(header + udp.HEADER_BYTES, end), end),
+      timeToLive: ipv4.timeToLive(bytes, frames.start(frame)),
       receivedNs: clock.nowNs,
     });
   }

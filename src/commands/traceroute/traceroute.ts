@@ -1,16 +1,20 @@
-/**
- * The word `traceroute` (Dmitry Butskoy's 2.1): sends packets whose time to live ends one hop farther each time, several at once, and prints the hops
- * in order as soon as they are known.
- */
+/** The word `traceroute` (2.1, Dmitry Butskoy): probes with small TTLs, many at a time, printed in the order of the hops. */
 import type { Process, Program } from "../../linux/process.ts";
-import { MILLISECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
+import { MILLISECOND, type Nanoseconds } from "../../sim/time.ts";
 import { formatIpv4, type Ipv4Address, parseIpv4 } from "../../wire/address.ts";
 import { CommandError } from "../command-error.ts";
 import { lookUp } from "../host.ts";
+import { nameOf } from "../host-names.ts";
 import type { CommandContext, Word } from "../word.ts";
-import { IcmpProber, type Probe, type Prober, type Route, UdpProber } from "./probe.ts";
-import { TcpProber } from "./tcp-probe.ts";
-import { readTracerouteOptions, type TracerouteOptions } from "./traceroute-options.ts";
+import { IcmpMethod } from "./icmp-method.ts";
+import { readTracerouteOptions, type TracerouteOptions } from "./options.ts";
+import { type Method, newProbe, type Probe } from "./probe.ts";
+import { TcpMethod } from "./tcp-method.ts";
+import { UdpMethod } from "./udp-method.ts";
+
+const IPV4_HEADER_BYTES = 20;
+const PROBE_HEADER_BYTES = 8;
+const DEFAULT_BEHIND_IP_BYTES = 40;
 
 export const TRACEROUTE: Word = {
   name: "traceroute",
@@ -22,163 +26,163 @@ export const TRACEROUTE: Word = {
         throw new CommandError(
           2,
           `${options.target}: Name or service not known\n` +
-            `Cannot handle "host" cmdline arg \`${options.target}' on position 1 (argc ${argv.indexOf(options.target) + 1})`,
+            `Cannot handle "host" cmdline arg \`${options.target}' on position 1 (argc ${options.targetAt})`,
         );
-      return yield* trace(process, context, options, target);
+      return yield* new Traceroute(process, context, options, target).run();
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
-      (error.status === 0 ? process.stdout : process.stderr).write(`${error.message}\n`);
+      if (error.status === 0) process.stdout.write(error.message);
+      else process.stderr.write(`${error.message}\n`);
       return error.status;
     }
   },
 };
 
-function* trace(process: Process, context: CommandContext, options: TracerouteOptions, target: Ipv4Address): Program {
-  const prober = makeProber(context, options, target);
-  process.atExit(() => prober.close());
-  process.stdout.write(
-    `traceroute to ${options.target} (${formatIpv4(target)}), ${options.maximumTtl} hops max, ` +
-      `${options.packetBytes} byte packets\n`,
-  );
-  const journey = new Journey(process, context, options, prober);
-  for (;;) {
-    const nowNs = process.clock.nowNs;
-    prober.receive();
-    journey.expire(nowNs);
-    journey.print();
-    if (journey.finished) return 0;
-    journey.send(nowNs);
-    journey.print();
-    if (journey.finished) return 0;
-    const wake = yield { queues: prober.queues, untilNs: journey.nextNs(nowNs) };
-    if (wake === "signal") {
-      process.stdout.write("\n");
-      return 130;
-    }
-  }
-}
-
-function makeProber(context: CommandContext, options: TracerouteOptions, target: Ipv4Address): Prober {
-  const { namespace } = context;
-  const source = options.source === undefined ? undefined : parseIpv4(options.source);
-  if (options.source !== undefined && source === undefined)
-    throw new CommandError(2, `${options.source}: Name or service not known`);
-  const device = options.device === undefined ? undefined : namespace.device(options.device);
-  if (options.device !== undefined && device === undefined)
-    throw new CommandError(1, "setsockopt SO_BINDTODEVICE: No such device");
-  const route: Route = { namespace, target, source, device, options };
-  if (options.method === "icmp") return new IcmpProber(route);
-  return options.method === "tcp" ? new TcpProber(route) : new UdpProber(route);
-}
-
-/** All probes, in the order of hops: sent, answered, printed. */
-class Journey {
+class Traceroute {
   readonly #process: Process;
   readonly #context: CommandContext;
   readonly #options: TracerouteOptions;
-  readonly #prober: Prober;
+  readonly #target: Ipv4Address;
   readonly #probes: Probe[] = [];
-  #printed = 0;
-  /** Where the last line stopped: the address that need not be printed again. */
-  #lastAnswerer: Ipv4Address | undefined = undefined;
-  #lastSentNs: Nanoseconds = -1;
+  #lastSentNs: Nanoseconds | undefined = undefined;
 
-  constructor(process: Process, context: CommandContext, options: TracerouteOptions, prober: Prober) {
+  constructor(process: Process, context: CommandContext, options: TracerouteOptions, target: Ipv4Address) {
     this.#process = process;
     this.#context = context;
     this.#options = options;
-    this.#prober = prober;
+    this.#target = target;
+    for (let ttl = 1; ttl <= options.maximumHops; ttl++)
+      for (let query = 0; query < options.queries; query++) this.#probes.push(newProbe(ttl));
   }
 
-  /** The first hop that ends the journey has been printed whole, or the last hop that may be tried. */
-  get finished(): boolean {
+  *run(): Program {
+    const { clock, stdout } = this.#process;
+    const { firstHop, queries, simultaneous } = this.#options;
+    const method = this.#begin();
+    let start = (firstHop - 1) * queries;
+    let end = this.#probes.length;
+    while (start < end) {
+      let count = 0;
+      let nextNs: Nanoseconds | undefined;
+      for (let index = start; index < end; index++) {
+        const probe = this.#probes[index]!;
+        if (index === start && !probe.done && probe.sentNs !== undefined) {
+          const expiresNs = probe.sentNs + this.#timeoutNs(index);
+          if (expiresNs > clock.nowNs) nextNs = expiresNs;
+          else this.#giveUp(method, probe);
+        }
+        if (probe.done) {
+          if (index === start) {
+            this.#print(index);
+            start++;
+          }
+          if (probe.final) end = (Math.floor(index / queries) + 1) * queries;
+          continue;
+        }
+        if (probe.sentNs === undefined) {
+          const pauseNs = this.#pauseNs();
+          if (pauseNs > 0) {
+            nextNs = clock.nowNs + pauseNs;
+            break;
+          }
+          method.send(probe);
+          this.#lastSentNs = clock.nowNs;
+        }
+        count++;
+        if (count >= simultaneous) break;
+      }
+      method.collect(); // what came while sending has woken nobody
+      if (nextNs === undefined || this.#probes[start]?.done === true) continue;
+      if ((yield { queues: method.queues(), untilNs: nextNs }) === "signal") return 130;
+      method.collect();
+    }
+    stdout.write("\n");
+    return 0;
+  }
+
+  /** Opens the method's sockets and prints the heading, in the real one's order: what is wrong with them shows behind it. */
+  #begin(): Method {
+    const { target, maximumHops, packetBytes, method: kind, source, device } = this.#options;
+    const { namespace } = this.#context;
+    const from = source === undefined ? undefined : parseIpv4(source);
+    if (source !== undefined && from === undefined)
+      throw new CommandError(
+        2,
+        `${source}: Name or service not known\nCannot handle \`-s' option with arg \`${source}' (argc 1)`,
+      );
+    const headers = IPV4_HEADER_BYTES + PROBE_HEADER_BYTES;
+    const total = Math.max(packetBytes ?? IPV4_HEADER_BYTES + DEFAULT_BEHIND_IP_BYTES, headers);
+    this.#process.stdout.write(
+      `traceroute to ${target} (${formatIpv4(this.#target)}), ${maximumHops} hops max, ${total} byte packets`,
+    );
+    const egress = device === undefined ? undefined : namespace.device(device);
+    if (device !== undefined && egress === undefined)
+      throw new CommandError(1, "\nsetsockopt SO_BINDTODEVICE: No such device");
+    // The pattern runs over all that follows the IP header, the ICMP header included.
+    const offset = kind === "icmp" ? PROBE_HEADER_BYTES : 0;
+    const data = Uint8Array.from({ length: total - headers }, (_, index) => 0x40 + ((index + offset) & 0x3f));
+    const options = this.#options;
+    const made: Method =
+      kind === "icmp"
+        ? new IcmpMethod(namespace, options, this.#target, from, egress, data)
+        : kind === "tcp"
+          ? new TcpMethod(namespace, this.#process.random, options, this.#target, from, egress)
+          : new UdpMethod(namespace, options, this.#target, from, egress, data);
+    this.#process.atExit(() => made.close());
+    return made;
+  }
+
+  #pauseNs(): Nanoseconds {
+    if (this.#lastSentNs === undefined) return 0;
+    return Math.max(0, this.#lastSentNs + this.#options.sendWaitNs - this.#process.clock.nowNs);
+  }
+
+  /** get_timeout(): as long as others of the hop, or later hops, have taken, some times over. */
+  #timeoutNs(index: number): Nanoseconds {
+    const { hereFactor, nearFactor, waitNs, queries } = this.#options;
+    const first = index - (index % queries);
+    if (hereFactor > 0) {
+      const takenNs = firstTime(this.#probes.slice(first, first + queries));
+      if (takenNs !== undefined) return Math.min(waitNs, Math.ceil(takenNs * hereFactor));
+    }
+    if (nearFactor > 0) {
+      const takenNs = firstTime(this.#probes.slice(index + 1));
+      if (takenNs !== undefined) return Math.min(waitNs, Math.ceil(takenNs * nearFactor));
+    }
+    return waitNs;
+  }
+
+  #giveUp(method: Method, probe: Probe): void {
+    method.expire(probe);
+    probe.done = true;
+  }
+
+  #print(index: number): void {
+    const { stdout } = this.#process;
     const { queries } = this.#options;
-    return this.#printed > 0 && this.#printed % queries === 0 && this.#printed >= this.#wanted;
-  }
-
-  /** How many probes are of use: up to the hop that ended the journey. */
-  get #wanted(): number {
-    const { queries, maximumTtl, firstTtl } = this.#options;
-    const final = this.#probes.findIndex((probe) => probe.final);
-    const hops = final < 0 ? maximumTtl - firstTtl + 1 : Math.floor(final / queries) + 1;
-    return hops * queries;
-  }
-
-  /** As many as may be on their way at a time. */
-  send(nowNs: Nanoseconds): void {
-    const { simultaneous, queries, firstTtl, sendWaitMs } = this.#options;
-    while (this.#probes.length < this.#wanted && this.#waiting.length < simultaneous) {
-      if (sendWaitMs > 0 && this.#lastSentNs >= 0 && nowNs < this.#lastSentNs + sendWaitMs * MILLISECOND) return;
-      const ttl = firstTtl + Math.floor(this.#probes.length / queries);
-      this.#probes.push(this.#prober.send(ttl, nowNs));
-      this.#lastSentNs = nowNs;
+    const probe = this.#probes[index]!;
+    const place = index % queries;
+    let text = place === 0 ? `\n${String(probe.timeToLive).padStart(2)} ` : "";
+    if (probe.from === undefined) {
+      text += " *";
+    } else {
+      const before = this.#probes.slice(index - place, index).findLast((other) => other.from !== undefined);
+      if (before?.from !== probe.from) text += ` ${this.#name(probe.from)}`;
     }
-  }
-
-  get #waiting(): readonly Probe[] {
-    return this.#probes.filter((probe) => !probe.done);
-  }
-
-  /** Gives up probes that have been waited for long enough. */
-  expire(nowNs: Nanoseconds): void {
-    for (const probe of this.#waiting) if (nowNs >= this.#deadlineNs(probe)) this.#prober.expire(probe);
-  }
-
-  nextNs(nowNs: Nanoseconds): Nanoseconds | undefined {
-    let nextNs: Nanoseconds | undefined;
-    for (const probe of this.#waiting) {
-      const deadlineNs = this.#deadlineNs(probe);
-      if (nextNs === undefined || deadlineNs < nextNs) nextNs = deadlineNs;
-    }
-    const { sendWaitMs } = this.#options;
-    if (sendWaitMs > 0 && this.#probes.length < this.#wanted) {
-      const sendNs = this.#lastSentNs + sendWaitMs * MILLISECOND;
-      if (sendNs > nowNs && (nextNs === undefined || sendNs < nextNs)) nextNs = sendNs;
-    }
-    return nextNs;
-  }
-
-  /** An answer of the same hop, or of a farther one, tells how long one need wait. */
-  #deadlineNs(probe: Probe): Nanoseconds {
-    const { waitMaximum, waitHere, waitNear } = this.#options;
-    let waitNs = waitMaximum * SECOND;
-    for (const other of this.#probes) {
-      if (other.receivedNs === undefined || other.answerer === undefined) continue;
-      const roundNs = other.receivedNs - other.sentNs;
-      const factor = other.ttl === probe.ttl ? waitHere : other.ttl > probe.ttl ? waitNear : undefined;
-      if (factor === undefined || factor === 0) continue;
-      // A fast answer is no reason to be hasty: below a millisecond everything is noise.
-      const enoughNs = Math.max(roundNs * factor, MILLISECOND);
-      if (enoughNs < waitNs) waitNs = enoughNs;
-    }
-    return probe.sentNs + Math.round(waitNs);
-  }
-
-  /** Prints what is known without a gap. */
-  print(): void {
-    const { queries } = this.#options;
-    while (this.#printed < Math.min(this.#probes.length, this.#wanted)) {
-      const probe = this.#probes[this.#printed]!;
-      if (!probe.done) return;
-      const first = this.#printed % queries === 0;
-      let text = first ? `${String(probe.ttl).padStart(2)} ` : "";
-      if (first) this.#lastAnswerer = undefined;
-      if (probe.answerer === undefined) text += " *";
-      else if (probe.answerer !== this.#lastAnswerer) text += ` ${this.#name(probe.answerer)}`;
-      this.#lastAnswerer = probe.answerer ?? this.#lastAnswerer;
-      if (probe.receivedNs !== undefined)
-        text += `  ${((probe.receivedNs - probe.sentNs) / MILLISECOND).toFixed(3)} ms`;
-      if (probe.mark !== "") text += ` ${probe.mark}`;
-      this.#printed++;
-      if (this.#printed % queries === 0) text += "\n";
-      this.#process.stdout.write(text);
-    }
+    if (probe.receivedNs !== undefined && probe.sentNs !== undefined)
+      text += `  ${((probe.receivedNs - probe.sentNs) / MILLISECOND).toFixed(3)} ms`;
+    if (probe.remark !== "") text += ` ${probe.remark}`;
+    stdout.write(text);
   }
 
   #name(address: Ipv4Address): string {
     const digits = formatIpv4(address);
-    if (this.#options.numeric) return digits;
-    for (const [name, listed] of this.#context.host.hostsFile) if (listed === address) return `${name} (${digits})`;
-    return `${digits} (${digits})`;
+    return this.#options.numeric ? digits : `${nameOf(this.#context.host, address) ?? digits} (${digits})`;
   }
+}
+
+function firstTime(probes: readonly Probe[]): Nanoseconds | undefined {
+  for (const { done, sentNs, receivedNs } of probes)
+    if (done && sentNs !== undefined && receivedNs !== undefined && receivedNs > sentNs) return receivedNs - sentNs;
+  return undefined;
 }
