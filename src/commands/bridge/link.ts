@@ -8,6 +8,9 @@ import { flagNames, linkedName, lowerOf } from "../ip/device-text.ts";
 import { type IpContext, jsonText } from "../ip/ip-context.ts";
 import { applyToPort, type PortSetting, portOption } from "../ip/port-options.ts";
 
+/** `bridge` exits with what its parser returned: -EINVAL. */
+const EINVAL_STATUS = 234;
+
 export function setPort(context: IpContext, args: Arguments): void {
   let name: string | undefined;
   const settings: PortSetting[] = [];
@@ -16,7 +19,7 @@ export function setPort(context: IpContext, args: Arguments): void {
     if (word === "dev") name = args.value();
     else if (word === "self" || word === "master" || word === "nobackup_port") continue;
     else {
-      const setting = portOption(word, args);
+      const setting = portOption(word, args, EINVAL_STATUS);
       if (setting === undefined) throw new CommandError(USAGE_STATUS, LINK_USAGE);
       settings.push(setting);
     }

@@ -12,14 +12,21 @@ interface Request {
   readonly peer: Ipv4Address | undefined;
   readonly broadcast: Ipv4Address | undefined;
   readonly scope: "global" | "link" | "host" | undefined;
+  /** Written without a length. */
+  readonly bare: boolean;
 }
 
 export function changeAddress(context: IpContext, args: Arguments, verb: "add" | "replace" | "delete"): void {
-  const { device, prefix, peer, broadcast, scope } = read(context, args);
+  const { device, prefix, peer, broadcast, scope, bare } = read(context, args);
   const { namespace } = context;
   if (verb === "delete") {
+    // A bare address means any that is the same; with a length the whole prefix, the peer's where there is one.
     const exact = device.addresses.find(
-      (other) => other.address === prefix.address && (prefix.length === other.length || prefix.length === 32),
+      (other) =>
+        other.address === prefix.address &&
+        (bare ||
+          (other.length === prefix.length &&
+            contains({ address: other.peer, length: other.length }, peer ?? prefix.address))),
     );
     const problem = exact === undefined ? "EADDRNOTAVAIL" : namespace.removeAddress(device, exact);
     if (problem !== undefined)
@@ -38,6 +45,7 @@ function read(context: IpContext, args: Arguments): Request {
   let broadcast: Ipv4Address | "subnet" | "none" | undefined;
   let scope: Request["scope"];
   let name: string | undefined;
+  let bare = false;
   while (!args.done) {
     const word = args.take();
     if (word === "peer" || word === "remote") peer = args.prefix();
@@ -59,6 +67,7 @@ function read(context: IpContext, args: Arguments): Request {
       const text = word === "local" ? args.value() : word;
       if (local !== undefined) throw garbage("local", text);
       local = prefixOf(text);
+      bare = !text.includes("/");
     }
   }
   if (name === undefined) throw missing("dev");
@@ -73,6 +82,7 @@ function read(context: IpContext, args: Arguments): Request {
     peer: peer?.address,
     broadcast: broadcast === "subnet" ? broadcastOf(subnet) : broadcast === "none" ? undefined : broadcast,
     scope,
+    bare,
   };
 }
 

@@ -61,11 +61,20 @@ export class Arguments {
     return number;
   }
 
-  onOff(name: string): boolean {
+  /** parse_on_off(): `status` is the utility's, which passes on what it returned or exits with 1. */
+  onOff(name: string, status = 1): boolean {
     const text = this.value();
     if (text === "on") return true;
     if (text === "off") return false;
-    throw new CommandError(USAGE_STATUS, `Error: argument of "${name}" must be one of "off", "on", not "${text}"`);
+    throw new CommandError(status, `Error: argument of "${name}" must be one of "off", "on", not "${text}"`);
+  }
+
+  /** The older check of `ip link set`. */
+  plainOnOff(name: string): boolean {
+    const text = this.value();
+    if (text === "on") return true;
+    if (text === "off") return false;
+    throw new CommandError(1, `Error: argument of "${name}" must be "on" or "off", not "${text}"`);
   }
 
   address(): Ipv4Address {
@@ -108,9 +117,9 @@ export function macOf(text: string): MacAddress {
   return mac;
 }
 
-/** invarg() */
+/** invarg(); some of iproute2's texts end with a newline of their own. */
 export function invalid(text: string, wrong: string): CommandError {
-  return new CommandError(USAGE_STATUS, `Error: argument "${text}" is wrong: ${wrong}\n`);
+  return new CommandError(USAGE_STATUS, `Error: argument "${text}" is wrong: ${wrong}`);
 }
 
 /** duparg() */
@@ -127,8 +136,8 @@ export function noDevice(name: string): CommandError {
   return new CommandError(1, `Cannot find device "${name}"`);
 }
 
-export function missing(argument: string): CommandError {
-  return new CommandError(1, `Not enough information: "${argument}" argument is required.`);
+export function missing(argument: string, status = 1): CommandError {
+  return new CommandError(status, `Not enough information: "${argument}" argument is required.`);
 }
 
 /** What the kernel answered: its own words when it gave some, else the error number's. */
@@ -139,9 +148,9 @@ export function refused(errno: Errno, message?: string | undefined, status = KER
   );
 }
 
-/** dev_valid_name() and iproute2's check_ifname(). */
+/** dev_valid_name(): the kernel's own check. */
 export function checkInterfaceName(name: string): string {
-  if (name === "" || name.length > 15 || /[/\s]/.test(name))
-    throw new CommandError(USAGE_STATUS, `Error: argument "${name}" is wrong: "name" not a valid ifname\n`);
+  if (name.length > 15) throw refused("EINVAL", "Attribute failed policy validation");
+  if (name === "" || name === "." || name === ".." || /[/:\s]/.test(name)) throw refused("EINVAL");
   return name;
 }

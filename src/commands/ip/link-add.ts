@@ -104,14 +104,14 @@ function addVeth(context: IpContext, near: NewLink, args: Arguments): NetDevice 
   checkFree(farNamespace, farName);
   if (farNamespace === near.namespace && farName === near.name) throw refused("EEXIST");
   if (far?.address !== undefined && isGroup(far.address)) throw refused("EADDRNOTAVAIL");
-  const mtu = near.mtu ?? 1500;
-  const { a, b } = context.command.host.world.createLink(
+  // The kernel makes the peer first: in one namespace it has the lower number.
+  const { a: farDevice, b: nearDevice } = context.command.host.world.createLink(
     "veth",
-    { namespace: near.namespace, name: near.name, address: near.address, mtu },
     { namespace: farNamespace, name: farName, address: far?.address, mtu: far?.mtu ?? 1500 },
+    { namespace: near.namespace, name: near.name, address: near.address, mtu: near.mtu ?? 1500 },
   );
-  if (far?.up === true) b.setUp(true);
-  return a;
+  if (far?.up === true) farDevice.setUp(true);
+  return nearDevice;
 }
 
 /** Everything up to `type KIND`, or for a veth's peer up to the end. */
@@ -133,7 +133,7 @@ function readCommon(context: IpContext, args: Arguments, peerOf: NetworkNamespac
       if (draft.name !== undefined) throw duplicate("name", args.value());
       draft.name = checkInterfaceName(args.value());
     } else if (word === "index" || word === "txqueuelen" || word === "qlen" || word === "txqlen")
-      args.number(`Invalid "${word}" value`);
+      args.number(`Invalid "${word}" value\n`);
     else if (matches(word, "link")) draft.lower = deviceOf(context, args.value());
     else if (word !== "" && matches(word, "address")) draft.address = macOf(args.value());
     else if (matches(word, "broadcast") || word === "brd") macOf(args.value());
@@ -141,13 +141,13 @@ function readCommon(context: IpContext, args: Arguments, peerOf: NetworkNamespac
       const text = args.value();
       if (draft.mtu !== undefined) throw duplicate("mtu", text);
       draft.mtu = parseNumber(text);
-      if (draft.mtu === undefined) throw invalid(text, 'Invalid "mtu" value');
+      if (draft.mtu === undefined) throw invalid(text, 'Invalid "mtu" value\n');
     } else if (word === "netns") {
       const name = args.value();
       const namespace = context.command.host.namedNamespaces.get(name);
-      if (namespace === undefined) throw invalid(name, 'Invalid "netns" value');
+      if (namespace === undefined) throw invalid(name, 'Invalid "netns" value\n');
       draft.namespace = namespace;
-    } else if (word === "numtxqueues" || word === "numrxqueues") args.number(`Invalid "${word}" value`);
+    } else if (word === "numtxqueues" || word === "numrxqueues") args.number(`Invalid "${word}" value\n`);
     else if (matches(word, "type")) {
       draft.type = args.value();
       break;

@@ -47,35 +47,35 @@ export function setLink(context: IpContext, args: Arguments): void {
       const text = args.value();
       once("mtu", text);
       const mtu = parseNumber(text);
-      if (mtu === undefined) throw invalid(text, 'Invalid "mtu" value');
+      if (mtu === undefined) throw invalid(text, 'Invalid "mtu" value\n');
       changes.push((device) => setMtu(device, mtu));
     } else if (word === "netns") {
       const text = args.value();
       target = context.command.host.namedNamespaces.get(text);
-      if (target === undefined) throw invalid(text, 'Invalid "netns" value');
+      if (target === undefined) throw invalid(text, 'Invalid "netns" value\n');
     } else if (word === "master") {
       const text = args.value();
       const master = namespace.device(text);
-      if (master === undefined) throw invalid(text, "Device does not exist");
+      if (master === undefined) throw invalid(text, "Device does not exist\n");
       changes.push((device) => enslave(device, master));
     } else if (word === "nomaster") changes.push(release);
     else if (word === "arp") {
-      const on = args.onOff("arp");
+      const on = args.plainOnOff("arp");
       changes.push((device) => {
         device.noArp = !on;
       });
     } else if (word === "multicast") {
-      const on = args.onOff("multicast");
+      const on = args.plainOnOff("multicast");
       changes.push((device) => {
         device.multicast = on;
       });
     } else if (word === "promisc") {
-      const on = args.onOff("promisc");
+      const on = args.plainOnOff("promisc");
       changes.push((device) => {
         device.promiscuous = on;
       });
-    } else if (word === "allmulticast" || word === "trailers" || word === "protodown") args.onOff(word);
-    else if (word === "txqueuelen" || word === "txqlen" || word === "qlen") args.number('Invalid "txqueuelen" value');
+    } else if (word === "allmulticast" || word === "trailers" || word === "protodown") args.plainOnOff(word);
+    else if (word === "txqueuelen" || word === "txqlen" || word === "qlen") args.number('Invalid "txqueuelen" value\n');
     else if (matches(word, "type")) {
       changes.push(readType(args));
       break;
@@ -93,7 +93,7 @@ export function setLink(context: IpContext, args: Arguments): void {
       name = given;
     }
   }
-  if (name === undefined) throw missing("dev");
+  if (name === undefined) throw missing("dev", USAGE_STATUS);
   const device = deviceOf(context, name);
   const rename = newName;
   if (rename !== undefined && rename !== name && (target ?? namespace).device(rename) !== undefined)

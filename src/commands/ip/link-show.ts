@@ -223,7 +223,7 @@ function statisticsText(device: NetDevice, level: number): string {
   const columns = (values: readonly number[], widths: readonly number[]): string =>
     values.map((value, index) => String(value).padStart(widths[index]!)).join(" ");
   const line = (bytes: number, packets: number, dropped: number): string =>
-    `    ${columns([bytes, packets, 0, dropped, 0, 0], [9, 7, 6, 7, 7, 7])} \n`.replace(/^ {4}/, "    ");
+    `    ${columns([bytes, packets, 0, dropped, 0, 0], [10, 7, 6, 7, 7, 7])} \n`;
   let text = `    RX:  bytes packets errors dropped  missed   mcast           \n${line(rxBytes, rxPackets, rxDropped)}`;
   if (level > 1)
     text +=

@@ -2,7 +2,15 @@
 import type { Errno } from "../../linux/errno.ts";
 import type { Neighbour, NeighbourState } from "../../linux/neighbour.ts";
 import type { NetDevice } from "../../linux/net-device.ts";
-import { contains, formatIpv4, formatMac, type Ipv4Address, type MacAddress, type Prefix } from "../../wire/address.ts";
+import {
+  contains,
+  formatIpv4,
+  formatMac,
+  type Ipv4Address,
+  type MacAddress,
+  type Prefix,
+  parseIpv4,
+} from "../../wire/address.ts";
 import { CommandError } from "../command-error.ts";
 import {
   type Arguments,
@@ -182,7 +190,12 @@ export function getNeighbour(context: IpContext, args: Arguments): string {
       device = context.namespace.device(name);
       if (device === undefined) throw noDevice(name);
     } else if (matches(word, "proxy")) continue;
-    else address = prefixOf(word === "to" ? args.value() : word).address;
+    else {
+      const text = word === "to" ? args.value() : word;
+      address = parseIpv4(text);
+      if (address === undefined)
+        throw new CommandError(1, `Error: any valid address is expected rather than "${text}".`);
+    }
   }
   if (address === undefined || device === undefined)
     throw new CommandError(USAGE_STATUS, "Device and address are required arguments.");

@@ -43,8 +43,7 @@ function list(context: IpContext): string {
 
 function add(context: IpContext, name: string): void {
   const { host } = context.command;
-  if (name.includes("/") || name === "." || name === "..")
-    throw new CommandError(1, `Invalid netns name "${name}"`);
+  if (name.includes("/") || name === "." || name === "..") throw new CommandError(1, `Invalid netns name "${name}"`);
   if (host.namedNamespaces.has(name))
     throw new CommandError(1, `Cannot create namespace file "/run/netns/${name}": File exists`);
   // The same name may stand on several machines of one world.

@@ -46,17 +46,17 @@ const FIXED_OFF = [
 ];
 
 /** The setting that `word` and what follows asks for; undefined when it is none of a port. */
-export function portOption(word: string, args: Arguments): PortSetting | undefined {
+export function portOption(word: string, args: Arguments, onOffStatus = 1): PortSetting | undefined {
   const flag = FLAGS.get(word);
   if (flag !== undefined) {
-    const on = args.onOff(word);
+    const on = args.onOff(word, onOffStatus);
     return (_bridge, port) => {
       port[flag] = on;
       return undefined;
     };
   }
   if (FIXED_OFF.includes(word)) {
-    if (args.onOff(word)) throw refused("EOPNOTSUPP");
+    if (args.onOff(word, onOffStatus)) throw refused("EOPNOTSUPP");
     return () => undefined;
   }
   switch (word) {

@@ -38,7 +38,7 @@ export function readRouteSelection(context: IpContext, args: Arguments): RouteSe
     const word = args.take();
     if (matches(word, "table")) {
       const text = args.value();
-      selection.table = text === "all" ? undefined : parseTable(text, "table id value is invalid");
+      selection.table = text === "all" ? undefined : parseTable(text, "table id value is invalid\n");
       if (text !== "all" && !context.namespace.routes.tableIds.includes(selection.table!))
         throw new CommandError(2, "Error: ipv4: FIB table does not exist.\nDump terminated");
     } else if (word === "dev" || word === "oif" || word === "iif") {

@@ -36,7 +36,7 @@ function readRoute(context: IpContext, args: Arguments): RouteRequest {
     else if (word === "tos" || matches(word, "dsfield")) args.value();
     else if (word === "expires" || word === "pref") args.value();
     else if (matches(word, "metric") || matches(word, "priority") || word === "preference")
-      draft.metric = args.number('"metric" value is invalid');
+      draft.metric = args.number('"metric" value is invalid\n');
     else if (matches(word, "scope")) {
       const text = args.value();
       const scope = {
@@ -48,11 +48,11 @@ function readRoute(context: IpContext, args: Arguments): RouteRequest {
         253: "link",
         254: "host",
       }[text] as RouteRequest["scope"];
-      if (scope === undefined) throw invalid(text, 'invalid "scope" value');
+      if (scope === undefined) throw invalid(text, 'invalid "scope" value\n');
       draft.scope = scope;
     } else if (word === "mtu") {
       if (args.peek() === "lock") args.take();
-      draft.mtu = args.number('"mtu" value is invalid');
+      draft.mtu = args.number('"mtu" value is invalid\n');
     } else if (
       /^(hoplimit|advmss|reordering|rtt|window|cwnd|initcwnd|initrwnd|features|quickack|ssthresh|realms?|rttvar|rto_min|congctl|fastopen_no_cookie|nhid)$/.test(
         word,
@@ -63,9 +63,9 @@ function readRoute(context: IpContext, args: Arguments): RouteRequest {
     else if (matches(word, "protocol")) {
       const text = args.value();
       if (!/^(kernel|boot|static|redirect|dhcp)$/.test(text) && parseNumber(text) === undefined)
-        throw invalid(text, '"protocol" value is invalid');
+        throw invalid(text, '"protocol" value is invalid\n');
       draft.protocol = (/^\d/.test(text) ? "static" : text) as NonNullable<RouteRequest["protocol"]>;
-    } else if (matches(word, "table")) draft.table = parseTable(args.value(), '"table" value is invalid');
+    } else if (matches(word, "table")) draft.table = parseTable(args.value(), '"table" value is invalid\n');
     else if (word === "dev" || word === "oif") {
       const name = args.value();
       const device = context.namespace.device(name);
@@ -123,7 +123,7 @@ export function getRoute(context: IpContext, args: Arguments): string {
   const key = { destination, ...(source === undefined ? {} : { source }), mark, device: egress };
   const path = namespace.ipv4.resolve(key);
   if (typeof path === "string") throw refused(path);
-  const exception = pathMtuOf(path.mtu(), path.device);
+  const exception = path.kind === "unicast" ? pathMtuOf(path.mtu(), path.device) : undefined;
   const kind = path.kind === "unicast" ? "" : `${path.kind} `;
   const local = path.kind === "local";
   const device = local ? "lo" : path.device.name;
@@ -151,7 +151,7 @@ export function getRoute(context: IpContext, args: Arguments): string {
   return (
     `${kind}${formatIpv4(destination)} ${source === undefined ? "" : `from ${formatIpv4(source)} `}` +
     `${via === undefined ? "" : `via ${formatIpv4(via)} `}dev ${device} ` +
-    `${path.kind === "broadcast" ? "table local " : ""}${source === undefined ? `src ${formatIpv4(path.source)} ` : ""}` +
+    `${path.kind === "broadcast" && namespace.routes.hasCustomRules ? "table local " : ""}${source === undefined ? `src ${formatIpv4(path.source)} ` : ""}` +
     `${mark === 0 ? "" : `mark ${mark} `}uid 0 \n` +
     `    cache ${flags}${exception === undefined ? "" : `mtu ${exception} `}\n`
   );

@@ -87,9 +87,9 @@ export function addVxlan(link: NewLink, args: Arguments, underlay: NetworkNamesp
   }
   // A device that takes its VNI from the packet is steered by tc and eBPF, which no emulated host has.
   if (flowBased) throw refused("EOPNOTSUPP");
-  if (draft.vni === undefined) throw new CommandError(USAGE_STATUS, "vxlan: missing virtual network identifier");
+  if (draft.vni === undefined) throw new CommandError(1, "vxlan: missing virtual network identifier");
   if (draft.remote !== undefined && isMulticastIpv4(draft.remote) && draft.device === undefined)
-    throw new CommandError(USAGE_STATUS, "vxlan: 'group' requires 'dev' to be specified");
+    throw new CommandError(1, "vxlan: 'group' requires 'dev' to be specified");
   const created = createVxlan(link.namespace, underlay, {
     ...draft,
     vni: draft.vni,
