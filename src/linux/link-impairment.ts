@@ -98,11 +98,12 @@ export class LinkImpairment {
     const nowNs = this.#clock.nowNs;
     let departureNs = nowNs;
     if (this.#queue !== undefined) {
-      departureNs = this.#queue.admit(nowNs, this.#frames.length(frame));
-      if (departureNs === QUEUE_FULL) {
+      const waitNs = this.#queue.admit(nowNs, this.#frames.length(frame));
+      if (waitNs === QUEUE_FULL) {
         this.#frames.drop(frame, "link-queue-full", this.#where);
         return;
       }
+      departureNs += waitNs;
     }
     const settings = this.#settings;
     if (this.#overtakes()) {

@@ -21,6 +21,10 @@ export class TransmitQueue {
   #count = 0;
   #queuedBytes = 0;
   #aloneBytes = 0; // length of a frame on the wire that is not in the ring: it found the link idle
+  // The time of the last length that found the link idle, for frames of one flow are alike: no division a frame.
+  #knownBytes = -1;
+  #knownNs = 0;
+  #knownRemainder = 0;
 
   /** The rate is at least 1; a limit of 0 bytes is none. */
   constructor(rateBitsPerSecond: number, limitFrames: number, limitBytes: number) {
@@ -29,20 +33,22 @@ export class TransmitQueue {
     this.#limitBytes = limitBytes;
   }
 
-  /** When the last bit of a frame that comes now has left, or `QUEUE_FULL`. */
+  /** How long from now until the last bit of a frame that comes now has left, or `QUEUE_FULL`. */
   admit(nowNs: Nanoseconds, lengthBytes: number): Nanoseconds {
     if (this.#busyUntilNs <= nowNs && (this.#limitBytes === 0 || lengthBytes <= this.#limitBytes)) {
       // The usual case, a link that is idle, leaves the ring alone: its rows would be two more cache misses a frame.
-      this.#head = 0;
-      this.#count = 0;
-      this.#queuedBytes = 0;
+      if (this.#count > 0) {
+        this.#count = 0;
+        this.#queuedBytes = 0;
+      }
+      if (lengthBytes !== this.#knownBytes) this.#know(lengthBytes);
       this.#aloneBytes = lengthBytes;
-      this.#remainder = 0;
-      this.#busyUntilNs = nowNs;
-      return this.#transmit(lengthBytes);
+      this.#busyUntilNs = nowNs + this.#knownNs;
+      return this.#knownNs;
     }
     if (this.#aloneBytes > 0) {
       this.#remember(this.#busyUntilNs, this.#aloneBytes);
+      this.#remainder = this.#knownRemainder;
       this.#aloneBytes = 0;
     }
     this.#forgetDeparted(nowNs);
@@ -50,7 +56,14 @@ export class TransmitQueue {
     if (this.#limitBytes > 0 && this.#queuedBytes + lengthBytes > this.#limitBytes) return QUEUE_FULL;
     const departureNs = this.#transmit(lengthBytes);
     this.#remember(departureNs, lengthBytes);
-    return departureNs;
+    return departureNs - nowNs;
+  }
+
+  #know(lengthBytes: number): void {
+    const product = lengthBytes * 8_000_000_000;
+    this.#knownBytes = lengthBytes;
+    this.#knownNs = Math.floor(product / this.#rateBitsPerSecond);
+    this.#knownRemainder = product - this.#knownNs * this.#rateBitsPerSecond;
   }
 
   /** Puts a frame behind the others on the wire; when it has left. */

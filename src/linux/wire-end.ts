@@ -17,18 +17,20 @@ import { QUEUE_FULL, TransmitQueue } from "./transmit-queue.ts";
 const HEADER_ALLOWANCE_BYTES = 18;
 
 export class WireEnd implements Driver, DeviceListener {
+  // What every frame touches stands together, see NetDevice.
   readonly #clock: Clock;
   readonly #frames: FrameStore;
-  readonly #random: Random;
   #device: NetDevice | undefined = undefined;
   #peer: NetDevice | undefined = undefined;
   #peerReceiver: ReceiverId = -1;
-  #settings: LinkSettings;
-  #streams: LinkStreams | undefined = undefined;
+  #delayNs: Nanoseconds;
+  #queue: TransmitQueue | undefined = undefined;
   /** Undefined for a plain link: `#settings.delayNs` says it all, kept in `#delayNs`. */
   #impairment: LinkImpairment | undefined = undefined;
-  #queue: TransmitQueue | undefined = undefined;
-  #delayNs: Nanoseconds;
+
+  readonly #random: Random;
+  #settings: LinkSettings;
+  #streams: LinkStreams | undefined = undefined;
 
   /** A perfect cable of the given delay; `clock.random` is the root of the run's chance. */
   constructor(clock: Clock & { readonly random: Random }, frames: FrameStore, delayNs: Nanoseconds) {
@@ -128,10 +130,9 @@ export class WireEnd implements Driver, DeviceListener {
 
   /** A link with a rate and nothing else: one transmitter in front of a fixed delay keeps the order by itself. */
   #queueAndSend(queue: TransmitQueue, frame: FrameId): void {
-    const nowNs = this.#clock.nowNs;
-    const departureNs = queue.admit(nowNs, this.#frames.length(frame));
-    if (departureNs === QUEUE_FULL) this.#refuse(frame, "link-queue-full");
-    else this.#clock.schedule(departureNs - nowNs + this.#delayNs, this.#peerReceiver, frame);
+    const waitNs = queue.admit(this.#clock.nowNs, this.#frames.length(frame));
+    if (waitNs === QUEUE_FULL) this.#refuse(frame, "link-queue-full");
+    else this.#clock.schedule(waitNs + this.#delayNs, this.#peerReceiver, frame);
   }
 
   /** What the sending host knows of a frame stays there (skb_scrub_packet); another holder there may still need it. */
