@@ -40,7 +40,7 @@ describe("The word arping (iputils 20221126)", () => {
     ["arping -I nope 10.0.0.2", "arping: Device nope not available.\n"],
     ["arping -I lo 10.0.0.2", 'Interface "lo" is not ARPable\n'],
     ["arping -s 1.2.3.4 -I eth0 10.0.0.2", "arping: bind: Cannot assign requested address\n"],
-    ["arping 8.8.8.8", "arping: Suitable device could not be determined. Please, use option -I.\n"],
+    ["arping 8.8.8.8", "arping: No suitable device could be determined, please use option -I.\n"],
   ])("refuses: %s", (line, stderr) => {
     expect(twoMachines().run("a", line)).toMatchObject({ stdout: "", stderr, status: 2 });
   });
