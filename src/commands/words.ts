@@ -3,11 +3,14 @@ import { ARPING } from "./arping.ts";
 import { BASIC_WORDS } from "./basic-words.ts";
 import { BRIDGE } from "./bridge/bridge.ts";
 import { CONNTRACK } from "./conntrack.ts";
+import { CURL } from "./curl/curl.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
 import { IPTABLES, IPTABLES_RESTORE, IPTABLES_SAVE } from "./iptables.ts";
 import { IPVSADM } from "./ipvsadm/ipvsadm.ts";
+import { NC } from "./nc/nc.ts";
 import { PING } from "./ping/ping.ts";
+import { SERVE } from "./serve.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TC } from "./tc/tc.ts";
@@ -22,6 +25,9 @@ const ALL: readonly Word[] = [
   BRIDGE,
   CONNTRACK,
   ETHTOOL,
+  SERVE,
+  NC,
+  CURL,
   IP,
   IPTABLES,
   IPTABLES_RESTORE,
