@@ -16,6 +16,8 @@ export type ReceiverId = number;
 export interface Clock {
   readonly nowNs: Nanoseconds;
   register(receiver: Receiver): ReceiverId;
+  /** Takes a number back for which no event is left; it will be given to others. */
+  release(receiver: ReceiverId): void;
   /** Gives `value` to `receiver` after `delayNs` >= 0; equal times keep the order of the calls. */
   schedule(delayNs: Nanoseconds, receiver: ReceiverId, value: number): void;
 }
@@ -25,6 +27,7 @@ export class Simulation implements Clock {
   readonly random: Random;
   readonly #queue = new EventQueue();
   readonly #receivers: Receiver[] = [];
+  readonly #freeNumbers: ReceiverId[] = [];
   #nowNs: Nanoseconds = 0;
   #stopped = false;
   #betweenEvents: (() => void) | undefined;
@@ -47,7 +50,16 @@ export class Simulation implements Clock {
   }
 
   register(receiver: Receiver): ReceiverId {
-    return this.#receivers.push(receiver) - 1;
+    const free = this.#freeNumbers.pop();
+    if (free === undefined) return this.#receivers.push(receiver) - 1;
+    this.#receivers[free] = receiver;
+    return free;
+  }
+
+  release(receiver: ReceiverId): void {
+    assert(this.#receivers[receiver] !== NOBODY, "a receiver's number given back twice");
+    this.#receivers[receiver] = NOBODY;
+    this.#freeNumbers.push(receiver);
   }
 
   schedule(delayNs: Nanoseconds, receiver: ReceiverId, value: number): void {
@@ -90,3 +102,10 @@ export class Simulation implements Clock {
     return false;
   }
 }
+
+/** In place of a receiver whose number was given back. */
+const NOBODY: Receiver = {
+  receive() {
+    assert(false, "an event for a receiver that is gone");
+  },
+};

@@ -1,7 +1,7 @@
 /**
  * A timer that may be set, moved and stopped at will. At most one live event a timer: moving a timer to a later time leaves its
  * event where it is, and the event moves on when it fires early (so a TCP connection that re-arms on every segment
- * costs no queue work).
+ * costs no queue work). The clock knows a timer only while it has events: whoever owns one may be forgotten once it is idle.
  */
 import type { Clock, Receiver, ReceiverId } from "./simulation.ts";
 import type { Nanoseconds } from "./time.ts";
@@ -10,7 +10,8 @@ const OFF = -1;
 
 export class Timer implements Receiver {
   readonly #clock: Clock;
-  readonly #id: ReceiverId;
+  #id: ReceiverId = OFF; // while events are pending
+  #pendingEvents = 0; // the live one and stale ones
   readonly #fire: () => void;
   #dueNs: Nanoseconds = OFF; // when it shall fire
   #eventNs: Nanoseconds = OFF; // when the live event comes
@@ -20,7 +21,6 @@ export class Timer implements Receiver {
   constructor(clock: Clock, fire: () => void) {
     this.#clock = clock;
     this.#fire = fire;
-    this.#id = clock.register(this);
   }
 
   get armed(): boolean {
@@ -45,7 +45,14 @@ export class Timer implements Receiver {
   }
 
   receive(generation: number): void {
-    if (generation !== this.#generation) return;
+    this.#pendingEvents--;
+    if (generation === this.#generation) this.#liveEvent();
+    if (this.#pendingEvents > 0) return;
+    this.#clock.release(this.#id);
+    this.#id = OFF;
+  }
+
+  #liveEvent(): void {
     this.#eventNs = OFF;
     if (this.#dueNs === OFF) return;
     const nowNs = this.#clock.nowNs;
@@ -58,6 +65,8 @@ export class Timer implements Receiver {
   }
 
   #schedule(delayNs: Nanoseconds): void {
+    if (this.#id === OFF) this.#id = this.#clock.register(this);
+    this.#pendingEvents++;
     this.#generation = (this.#generation + 1) | 0;
     this.#eventNs = this.#clock.nowNs + delayNs;
     this.#clock.schedule(delayNs, this.#id, this.#generation);

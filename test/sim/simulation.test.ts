@@ -101,4 +101,32 @@ describe("Virtual time", () => {
     expect(formatSeconds(1_000_052_000, 6)).toBe("1.000052");
     expect(formatSeconds(0, 0)).toBe("0");
   });
+
+  it("has a number at the clock only while an event of it is pending", () => {
+    const sim = simulation();
+    const next = (): number => {
+      const number = sim.register({ receive: () => {} });
+      sim.release(number);
+      return number;
+    };
+    const free = next();
+    const fired: number[] = [];
+    for (let turn = 0; turn < 100; turn++) {
+      const timer = new Timer(sim, () => fired.push(sim.nowNs));
+      timer.set(20);
+      timer.set(10); // the first event is stale now
+      sim.run(sim.nowNs + 15);
+      expect(next()).not.toBe(free);
+      sim.run(sim.nowNs + 15);
+      expect(next()).toBe(free);
+    }
+    expect(fired).toHaveLength(100);
+  });
+
+  it("is caught giving its number back twice", () => {
+    const sim = simulation();
+    const number = sim.register({ receive: () => {} });
+    sim.release(number);
+    expect(() => sim.release(number)).toThrow("given back twice");
+  });
 });
