@@ -29,6 +29,7 @@ function framesOf(folder: CaseFolder, file: string): CapturedFrame[] {
 /** Leaves a frame out, sends one twice, swaps two, or changes a byte: as the draw has it. */
 function damaged(frames: readonly CapturedFrame[], random: Random): CapturedFrame[] {
   const result = [...frames];
+  if (result.length === 0) return result;
   const at = random.below(result.length);
   const frame = result[at]!;
   switch (random.below(4)) {
