@@ -66,8 +66,8 @@ export interface DeviceCounters {
 }
 
 export class NetDevice implements Receiver, Place {
-  // What every frame touches stands together, in the order of declaration, and the counters among it: with hundreds of devices each line of the
-  // cache that a frame need not fetch saves some 15 ns.
+  // What every frame touches stands together, in the order of declaration, and the counters among it. That alone made no difference that could be
+  // measured (W1 776 and 773 ns a hop); it is one object less for each device.
   readonly frames: FrameStore;
   #up = false;
   #carrier = true;

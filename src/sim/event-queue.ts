@@ -141,7 +141,7 @@ export class EventQueue {
 
   /**
    * Makes the next occupied bucket the one in hand; false when nothing is left, or nothing before `endNs`: whoever stopped there may schedule
-   * next what comes sooner, and it must find the year and the bucket that it belongs to, not a heap of everything (W2 a sixth slower).
+   * next what comes sooner, and it must find the year and the bucket that it belongs to, not a heap of everything (W2 924 ns a hop, and 1067 with it).
    */
   #advance(endNs: Nanoseconds): boolean {
     if (this.#inYear === 0) return this.#startYear(endNs);
