@@ -47,9 +47,9 @@ const RECENT = 16;
 const SLOT_BYTES = 2_048;
 const AUDIT_EVERY = 64;
 
-/** Runs a round of `frames` frames. */
-export function fuzzRound(seed: string, frames: number): FuzzRound {
-  return new Round(seed).run(frames);
+/** Runs a round of `frames` frames. `prepare` may change the network before the first one. */
+export function fuzzRound(seed: string, frames: number, prepare?: (network: FuzzNetwork) => void): FuzzRound {
+  return new Round(seed, prepare).run(frames);
 }
 
 class Round implements Receiver {
@@ -66,8 +66,9 @@ class Round implements Receiver {
   #device: NetDevice;
   #direction: "in" | "out" = "in";
 
-  constructor(seed: string) {
+  constructor(seed: string, prepare: ((network: FuzzNetwork) => void) | undefined) {
     this.#network = new FuzzNetwork(seed);
+    prepare?.(this.#network);
     const { world } = this.#network;
     this.#simulation = world.simulation;
     this.#frames = world.frames;

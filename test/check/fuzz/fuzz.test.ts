@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { Draft } from "../../../src/check/fuzz/draft.ts";
+import type { FuzzNetwork } from "../../../src/check/fuzz/fuzz-network.ts";
 import { fuzzRound } from "../../../src/check/fuzz/fuzz-round.ts";
 import { mutate, noise } from "../../../src/check/fuzz/mutation.ts";
 import { repairChecksums } from "../../../src/check/fuzz/repair.ts";
+import type { FrameId } from "../../../src/linux/frame-store.ts";
 import { Random } from "../../../src/sim/random.ts";
 import { fromHex } from "../../../src/wire/bytes.ts";
 import * as icmp from "../../../src/wire/icmp.ts";
@@ -30,6 +32,51 @@ describe("Damaged frames", () => {
     const [one, other] = [fuzzRound("same", 300), fuzzRound("same", 300)];
     expect([...one.drops]).toEqual([...other.drops]);
     expect(one.events).toBe(other.events);
+  });
+});
+
+describe("A round of fuzzing", () => {
+  const FRAMES = 2_000;
+
+  /** Changes what happens to IPv4 packets that n2 receives with options: `instead` gets the frame. */
+  const sabotage = (instead: (network: FuzzNetwork, frame: FrameId) => void) => (network: FuzzNetwork) => {
+    const { ipv4: stack, frames } = network.namespace("n2");
+    const real = stack.receive.bind(stack);
+    stack.receive = (device, frame) => {
+      if (frames.length(frame) > 0 && frames.bytes[frames.start(frame)]! > 0x45) instead(network, frame);
+      else real(device, frame);
+    };
+  };
+
+  it("finds an exception, and shows the frame and how many it took", () => {
+    const throwing = sabotage(() => {
+      throw new RangeError("planted");
+    });
+    const { finding } = fuzzRound("planted", FRAMES, throwing);
+    expect(finding).toMatchObject({ what: "RangeError: planted" });
+    expect(finding?.frameHex).toMatch(/^([0-9a-f]{2})+$/);
+    // The same round with just so many frames fails on the same one.
+    expect(fuzzRound("planted", finding!.frames, throwing).finding).toMatchObject({ frameHex: finding!.frameHex });
+    expect(fuzzRound("planted", finding!.frames - 1, throwing).finding).toBeUndefined();
+  });
+
+  it("finds a frame that is forgotten", () => {
+    const { finding } = fuzzRound(
+      "planted",
+      FRAMES,
+      sabotage(() => undefined),
+    );
+    expect(finding?.what).toMatch(/still held when all has run dry/);
+  });
+
+  it("finds events without end", () => {
+    const endless = sabotage((network, frame) => {
+      const { simulation, frames } = network.world;
+      const again = simulation.register({ receive: () => simulation.schedule(0, again, 0) });
+      simulation.schedule(0, again, 0);
+      frames.consume(frame);
+    });
+    expect(fuzzRound("planted", FRAMES, endless).finding?.what).toMatch(/more than \d+ events within/);
   });
 });
 
