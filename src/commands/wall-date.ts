@@ -12,14 +12,14 @@ export function formatDate(sinceStartNs: Nanoseconds, startSeconds = DEFAULT_STA
   const seconds = startSeconds + Math.floor(sinceStartNs / SECOND);
   const days = Math.floor(seconds / DAY_SECONDS);
   const rest = seconds - days * DAY_SECONDS;
-  const { year, month, day } = civil(days);
+  const { year, month, day } = civilDate(days);
   const two = (value: number) => String(value).padStart(2, "0");
   const time = `${two(Math.floor(rest / 3600))}:${two(Math.floor(rest / 60) % 60)}:${two(rest % 60)}`;
   return `${DAYS[days % 7]} ${MONTHS[month - 1]} ${String(day).padStart(2)} ${time} ${year}`;
 }
 
 /** The Gregorian date of a day counted from 1970-01-01 (E. Richards, "Mapping Time", 1998: from Julian day numbers). */
-function civil(days: number): { year: number; month: number; day: number } {
+export function civilDate(days: number): { year: number; month: number; day: number } {
   const julian = days + 2_440_588;
   const f = julian + 1401 + Math.floor((Math.floor((4 * julian + 274_277) / 146_097) * 3) / 4) - 38;
   const e = 4 * f + 3;

@@ -14,6 +14,7 @@ import { SERVE } from "./serve.ts";
 import { shellWord } from "./shell.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TC } from "./tc/tc.ts";
+import { TCPDUMP } from "./tcpdump/tcpdump.ts";
 import { TRACEPATH } from "./tracepath.ts";
 import { TRACEROUTE } from "./traceroute/traceroute.ts";
 import type { Word } from "./word.ts";
@@ -36,6 +37,7 @@ const ALL: readonly Word[] = [
   PING,
   SYSCTL,
   TC,
+  TCPDUMP,
   TRACEROUTE,
   shellWord("bash"),
   shellWord("sh"),
