@@ -1,0 +1,30 @@
+/** memberlist's compressed message, util.go: type 9, then a map of the algorithm (0 = LZW) and the compressed message. */
+import * as lzw from "./lzw.ts";
+import type { Malformed } from "./malformed.ts";
+import { COMPRESS, field } from "./messages.ts";
+import { MsgpackWriter, parseMap } from "./msgpack.ts";
+
+/** Neither a datagram nor a push-pull opens to more: memberlist's own limit of a push-pull state. */
+export const MOST_BYTES = 20 * 1024 * 1024;
+const LZW = 0;
+
+export function compress(message: Uint8Array): Uint8Array {
+  const writer = new MsgpackWriter();
+  writer.map(2);
+  field(writer, "Algo").uint(LZW);
+  field(writer, "Buf").raw(lzw.compress(message));
+  const body = writer.finish();
+  const bytes = new Uint8Array(1 + body.length);
+  bytes[0] = COMPRESS;
+  bytes.set(body, 1);
+  return bytes;
+}
+
+/** The message in a compressed one, whose type byte is at `at`. */
+export function decompress(bytes: Uint8Array, at = 0, end = bytes.length): Uint8Array | Malformed {
+  const parsed = parseMap(bytes, at + 1, end);
+  if (typeof parsed === "string") return parsed;
+  const buffer = parsed.fields.get("Buf");
+  if (parsed.fields.get("Algo") !== LZW || !(buffer instanceof Uint8Array)) return "gossip-compression";
+  return lzw.decompress(buffer, MOST_BYTES) ?? "gossip-compression";
+}
