@@ -1,14 +1,14 @@
 /**
- * A table by MAC address for the way of packets: open addressing with linear probing on Int32 columns, keyed by an address's halves as
- * frames carry them (16 high bits, 32 low bits signed), so that no lookup makes a double, a string or a bigint. Removing moves later
- * rows forward; there are no tombstones.
+ * A table by MAC address for the way of packets: open addressing with linear probing, keyed by an address's halves as frames carry them (16
+ * high bits, 32 low bits signed), so that no lookup makes a double, a string or a bigint. Both halves of a key lie side by side in one
+ * Int32Array: a probe touches one line of the cache. Removing moves later rows forward; there are no tombstones.
  */
 const INITIAL_ROWS = 16; // a power of two
-const FREE = -1; // in #high
+const FREE = -1; // in place of a key's high half
 
 export class MacTable<T> {
-  #high = new Int32Array(INITIAL_ROWS).fill(FREE);
-  #low = new Int32Array(INITIAL_ROWS);
+  #keys = new Int32Array(INITIAL_ROWS * 2).fill(FREE);
+  #mask = INITIAL_ROWS - 1;
   #values: (T | undefined)[] = new Array<T | undefined>(INITIAL_ROWS).fill(undefined);
   #count = 0;
 
@@ -18,38 +18,39 @@ export class MacTable<T> {
 
   get(high: number, low: number): T | undefined {
     const row = this.#find(high, low);
-    return this.#high[row] === FREE ? undefined : this.#values[row];
+    return this.#keys[row * 2] === FREE ? undefined : this.#values[row];
   }
 
   set(high: number, low: number, value: T): void {
     let row = this.#find(high, low);
-    if (this.#high[row] === FREE) {
-      if ((this.#count + 1) * 2 > this.#high.length) {
+    if (this.#keys[row * 2] === FREE) {
+      if ((this.#count + 1) * 2 > this.#values.length) {
         this.#grow();
         row = this.#find(high, low);
       }
-      this.#high[row] = high;
-      this.#low[row] = low;
+      this.#keys[row * 2] = high;
+      this.#keys[row * 2 + 1] = low;
       this.#count++;
     }
     this.#values[row] = value;
   }
 
   delete(high: number, low: number): boolean {
-    const mask = this.#high.length - 1;
+    const keys = this.#keys;
+    const mask = this.#mask;
     let hole = this.#find(high, low);
-    if (this.#high[hole] === FREE) return false;
+    if (keys[hole * 2] === FREE) return false;
     this.#count--;
     // Whoever stands behind the hole and would have liked to stand at or before it moves in.
-    for (let row = (hole + 1) & mask; this.#high[row] !== FREE; row = (row + 1) & mask) {
-      const home = hash(this.#high[row]!, this.#low[row]!) & mask;
+    for (let row = (hole + 1) & mask; keys[row * 2] !== FREE; row = (row + 1) & mask) {
+      const home = hash(keys[row * 2]!, keys[row * 2 + 1]!) & mask;
       if (((row - home) & mask) < ((row - hole) & mask)) continue;
-      this.#high[hole] = this.#high[row]!;
-      this.#low[hole] = this.#low[row]!;
+      keys[hole * 2] = keys[row * 2]!;
+      keys[hole * 2 + 1] = keys[row * 2 + 1]!;
       this.#values[hole] = this.#values[row];
       hole = row;
     }
-    this.#high[hole] = FREE;
+    keys[hole * 2] = FREE;
     this.#values[hole] = undefined;
     return true;
   }
@@ -61,25 +62,25 @@ export class MacTable<T> {
 
   /** The key's row, or the free row where it would go. */
   #find(high: number, low: number): number {
-    const mask = this.#high.length - 1;
+    const keys = this.#keys;
+    const mask = this.#mask;
     let row = hash(high, low) & mask;
-    while (this.#high[row] !== FREE && (this.#low[row] !== low || this.#high[row] !== high)) row = (row + 1) & mask;
+    while (keys[row * 2] !== FREE && (keys[row * 2 + 1] !== low || keys[row * 2] !== high)) row = (row + 1) & mask;
     return row;
   }
 
   #grow(): void {
-    const oldHigh = this.#high;
-    const oldLow = this.#low;
+    const oldKeys = this.#keys;
     const oldValues = this.#values;
-    const rows = oldHigh.length * 2;
-    this.#high = new Int32Array(rows).fill(FREE);
-    this.#low = new Int32Array(rows);
+    const rows = oldValues.length * 2;
+    this.#keys = new Int32Array(rows * 2).fill(FREE);
+    this.#mask = rows - 1;
     this.#values = new Array<T | undefined>(rows).fill(undefined);
-    for (let old = 0; old < oldHigh.length; old++) {
-      if (oldHigh[old] === FREE) continue;
-      const row = this.#find(oldHigh[old]!, oldLow[old]!);
-      this.#high[row] = oldHigh[old]!;
-      this.#low[row] = oldLow[old]!;
+    for (let old = 0; old < oldValues.length; old++) {
+      if (oldKeys[old * 2] === FREE) continue;
+      const row = this.#find(oldKeys[old * 2]!, oldKeys[old * 2 + 1]!);
+      this.#keys[row * 2] = oldKeys[old * 2]!;
+      this.#keys[row * 2 + 1] = oldKeys[old * 2 + 1]!;
       this.#values[row] = oldValues[old];
     }
   }
