@@ -188,9 +188,9 @@ export class Ipv4Input {
     const group = destination >>> 28 === 0xe || destination === BROADCAST;
     if (group || (typeof path !== "string" && (path.kind === "local" || path.kind === "broadcast")))
       this.#deliverWithOptions(frame, device);
-    else if (typeof path !== "string" && this.#core.devices.of(device).settings.forwarding)
-      this.#forward.forward(frame, path, device);
-    else this.#drop(frame, "ipv4-not-local", device);
+    else if (typeof path === "string" || !this.#core.devices.of(device).settings.forwarding)
+      this.#drop(frame, "ipv4-not-local", device);
+    else if (this.#optionsHold(frame, device)) this.#forward.forward(frame, path, device);
   }
 
   #routeMulticast(frame: FrameId, group: Ipv4Address, source: Ipv4Address, device: NetDevice): void {

@@ -2,6 +2,7 @@
  * IPv4 options, RFC 791 §3.1, as Linux checks and fills them (net/ipv4/ip_options.c). Source routes are refused, as `accept_source_route` 0 on `all`,
  * Linux's default, asks; record route and timestamp get an entry at every host that they are stamped by.
  */
+import { assert } from "../sim/assert.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import { getU32, putU32 } from "../wire/bytes.ts";
 import * as ipv4 from "../wire/ipv4.ts";
@@ -88,6 +89,7 @@ export function stampOptions(
     }
     if (bytes[option] === RECORD_ROUTE) recordRoute(bytes, option, address);
     else if (bytes[option] === TIMESTAMP) stamp(bytes, option, address, isLocal, timeMs);
+    assert(bytes[option + 1]! >= 2, "IPv4 options that nobody has checked");
     option += bytes[option + 1]!;
   }
   ipv4.writeChecksum(bytes, at);

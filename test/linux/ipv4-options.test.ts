@@ -81,4 +81,32 @@ describe("IPv4 options", () => {
     );
     expect(world.frames.inFlight).toBe(0);
   });
+
+  it("are checked on the loopback device too, where a router would send the packet on", () => {
+    const { world, r1 } = twoRouters();
+    const options = [130, 0, 0, 0];
+    const bytes = new Uint8Array(14 + 20 + options.length);
+    ethernet.write(bytes, 0, r1.loopback.address, r1.loopback.address, ethernet.ETHERTYPE_IPV4);
+    ipv4.emit(
+      {
+        typeOfService: 0,
+        totalLength: bytes.length - 14,
+        identification: 1,
+        dontFragment: false,
+        moreFragments: false,
+        fragmentOffsetBytes: 0,
+        timeToLive: 64,
+        protocol: 17,
+        source: ip("10.0.1.1"),
+        destination: ip("10.0.3.2"),
+        options: Uint8Array.from(options),
+      },
+      bytes,
+      14,
+    );
+    new PacketSocket(r1, r1.loopback, undefined).send(bytes);
+    pass(world, 0.1);
+    expect(world.frames.dropsByReason.get("ipv4-options-invalid")).toBe(1);
+    expect(world.frames.inFlight).toBe(0);
+  });
 });

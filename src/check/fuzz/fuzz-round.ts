@@ -47,12 +47,20 @@ const RECENT = 16;
 const SLOT_BYTES = 2_048;
 const AUDIT_EVERY = 64;
 
-/** Runs a round of `frames` frames. `prepare` may change the network before the first one. */
-export function fuzzRound(seed: string, frames: number, prepare?: (network: FuzzNetwork) => void): FuzzRound {
-  return new Round(seed, prepare).run(frames);
+export interface FuzzHooks {
+  /** May change the network before the first frame. */
+  readonly prepare?: (network: FuzzNetwork) => void;
+  /** Told of each frame before it is put in, for those who watch over loops that never come back. The bytes are valid during the call. */
+  readonly before?: (number: number, device: NetDevice, direction: "in" | "out", bytes: Uint8Array) => void;
+}
+
+/** Runs a round of `frames` frames. */
+export function fuzzRound(seed: string, frames: number, hooks: FuzzHooks = {}): FuzzRound {
+  return new Round(seed, hooks).run(frames);
 }
 
 class Round implements Receiver {
+  readonly #hooks: FuzzHooks;
   readonly #network: FuzzNetwork;
   readonly #traffic: FuzzTraffic;
   readonly #simulation: Simulation;
@@ -66,9 +74,10 @@ class Round implements Receiver {
   #device: NetDevice;
   #direction: "in" | "out" = "in";
 
-  constructor(seed: string, prepare: ((network: FuzzNetwork) => void) | undefined) {
+  constructor(seed: string, hooks: FuzzHooks) {
+    this.#hooks = hooks;
     this.#network = new FuzzNetwork(seed);
-    prepare?.(this.#network);
+    hooks.prepare?.(this.#network);
     const { world } = this.#network;
     this.#simulation = world.simulation;
     this.#frames = world.frames;
@@ -122,6 +131,7 @@ class Round implements Receiver {
     const frame = this.#frames.make(length);
     this.#frames.bytes.set(bytes.subarray(0, length), this.#frames.start(frame));
     this.#putIn++;
+    this.#hooks.before?.(this.#putIn, this.#device, this.#direction, bytes.subarray(0, length));
     if (this.#direction === "in") this.#device.receive(frame);
     else this.#device.transmit(frame);
   }

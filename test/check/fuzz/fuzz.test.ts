@@ -28,6 +28,12 @@ describe("Damaged frames", () => {
     60_000,
   );
 
+  it("are announced before they are put in", () => {
+    const seen: number[] = [];
+    fuzzRound("announced", 50, { before: (number, _device, _direction, bytes) => seen.push(number, bytes.length) });
+    expect(seen.filter((_, index) => index % 2 === 0)).toEqual(Array.from({ length: 50 }, (_, index) => index + 1));
+  });
+
   it("are the same for the same seed", () => {
     const [one, other] = [fuzzRound("same", 300), fuzzRound("same", 300)];
     expect([...one.drops]).toEqual([...other.drops]);
@@ -39,13 +45,16 @@ describe("A round of fuzzing", () => {
   const FRAMES = 2_000;
 
   /** Changes what happens to IPv4 packets that n2 receives with options: `instead` gets the frame. */
-  const sabotage = (instead: (network: FuzzNetwork, frame: FrameId) => void) => (network: FuzzNetwork) => {
-    const { ipv4: stack, frames } = network.namespace("n2");
-    const real = stack.receive.bind(stack);
-    stack.receive = (device, frame) => {
-      if (frames.length(frame) > 0 && frames.bytes[frames.start(frame)]! > 0x45) instead(network, frame);
-      else real(device, frame);
+  const sabotage = (instead: (network: FuzzNetwork, frame: FrameId) => void) => {
+    const prepare = (network: FuzzNetwork): void => {
+      const { ipv4: stack, frames } = network.namespace("n2");
+      const real = stack.receive.bind(stack);
+      stack.receive = (device, frame) => {
+        if (frames.length(frame) > 0 && frames.bytes[frames.start(frame)]! > 0x45) instead(network, frame);
+        else real(device, frame);
+      };
     };
+    return { prepare };
   };
 
   it("finds an exception, and shows the frame and how many it took", () => {
