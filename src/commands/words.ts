@@ -12,6 +12,7 @@ import { NC } from "./nc/nc.ts";
 import { PING } from "./ping/ping.ts";
 import { SERVE } from "./serve.ts";
 import { shellWord } from "./shell.ts";
+import { SS } from "./ss/ss.ts";
 import { SYSCTL } from "./sysctl.ts";
 import { TC } from "./tc/tc.ts";
 import { TCPDUMP } from "./tcpdump/tcpdump.ts";
@@ -35,6 +36,7 @@ const ALL: readonly Word[] = [
   IPTABLES_SAVE,
   IPVSADM,
   PING,
+  SS,
   SYSCTL,
   TC,
   TCPDUMP,
