@@ -6,6 +6,7 @@ import { CONNTRACK } from "./conntrack.ts";
 import { CURL } from "./curl/curl.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
+import { IPERF } from "./iperf/iperf.ts";
 import { IPTABLES, IPTABLES_RESTORE, IPTABLES_SAVE } from "./iptables.ts";
 import { IPVSADM } from "./ipvsadm/ipvsadm.ts";
 import { NC } from "./nc/nc.ts";
@@ -31,6 +32,7 @@ const ALL: readonly Word[] = [
   NC,
   CURL,
   IP,
+  IPERF,
   IPTABLES,
   IPTABLES_RESTORE,
   IPTABLES_SAVE,
