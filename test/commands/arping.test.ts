@@ -16,9 +16,7 @@ describe("The word arping (iputils 20221126)", () => {
 
   it("gives up on an address that nobody has", () => {
     const { stdout, status } = twoMachines().run("a", "arping -c 1 -w 1 -I eth0 10.0.0.9");
-    expect(stdout).toBe(
-      "ARPING 10.0.0.9 from 10.0.0.1 eth0\nSent 1 probes (1 broadcast(s))\nReceived 0 response(s)\n",
-    );
+    expect(stdout).toBe("ARPING 10.0.0.9 from 10.0.0.1 eth0\nSent 1 probes (1 broadcast(s))\nReceived 0 response(s)\n");
     expect(status).toBe(1);
   });
 
@@ -32,7 +30,11 @@ describe("The word arping (iputils 20221126)", () => {
   it("tells the neighbours of an address without waiting for an answer", () => {
     const machines = twoMachines();
     machines.run("b", "ip neigh add 10.0.0.1 lladdr 02:00:00:00:00:99 dev eth0 nud stale");
-    expect(machines.run("a", "arping -q -U -c 1 -I eth0 10.0.0.1")).toMatchObject({ stdout: "", stderr: "", status: 0 });
+    expect(machines.run("a", "arping -q -U -c 1 -I eth0 10.0.0.1")).toMatchObject({
+      stdout: "",
+      stderr: "",
+      status: 0,
+    });
     expect(machines.run("b", "ip neigh show 10.0.0.1").stdout).not.toContain("02:00:00:00:00:99");
   });
 
