@@ -2,7 +2,9 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ScenarioError } from "../scenario/problem.ts";
 import { VERSION } from "../version.ts";
+import { ClosedPipeError } from "./closed-pipe.ts";
 import { completionCommand } from "./completion.ts";
+import { dockerCommand } from "./docker.ts";
 import { EXIT_FAULT, EXIT_HOLDS, EXIT_INTERRUPTED, EXIT_USAGE } from "./exit-codes.ts";
 import { initCommand } from "./init.ts";
 import { InterruptedError } from "./interruption.ts";
@@ -19,7 +21,14 @@ export function program(): Command {
     .showHelpAfterError("(vxlab --help shows what there is)")
     .showSuggestionAfterError()
     .exitOverride();
-  for (const command of [runCommand(), validateCommand(), listCommand(), initCommand(), schemaCommand()])
+  for (const command of [
+    runCommand(),
+    validateCommand(),
+    listCommand(),
+    initCommand(),
+    schemaCommand(),
+    dockerCommand(),
+  ])
     vxlab.addCommand(command);
   vxlab.addCommand(completionCommand(vxlab));
   for (const command of vxlab.commands) command.exitOverride().showHelpAfterError("(add --help for the options)");
@@ -29,9 +38,11 @@ export function program(): Command {
 /** Runs the command line and ends the process with its exit code. */
 export async function main(argv: readonly string[]): Promise<void> {
   // A reader that goes away (`vxlab … | head`) ends the program quietly, as it ends any other.
-  process.stdout.on("error", (error: NodeJS.ErrnoException) =>
-    process.exit(error.code === "EPIPE" ? EXIT_HOLDS : EXIT_FAULT),
-  );
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(EXIT_HOLDS);
+    process.exit(report(new UsageError(`cannot write to stdout: ${error.message}`)));
+  });
+  process.stderr.on("error", () => undefined); // nobody listens: nothing to tell
   try {
     await program().parseAsync([...argv]);
     process.exitCode ??= EXIT_HOLDS;
@@ -43,6 +54,7 @@ export async function main(argv: readonly string[]): Promise<void> {
 /** Says what went wrong, in the way its kind deserves. */
 function report(error: unknown): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_HOLDS : EXIT_USAGE;
+  if (error instanceof ClosedPipeError) return EXIT_HOLDS;
   if (error instanceof ScenarioError) {
     process.stderr.write(`${error.report()}\n`);
     return EXIT_USAGE;

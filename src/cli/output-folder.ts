@@ -10,7 +10,9 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmdirSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from "node:fs";
@@ -42,6 +44,8 @@ export class OutputFolder {
   readonly path: string;
   readonly #pending: Pending[] = [];
   readonly #written: Manifest["files"];
+  /** Folders made on the way, outermost first: gone again when the run is abandoned. */
+  readonly #made: string[] = [];
 
   constructor(path: string) {
     this.path = path;
@@ -51,16 +55,14 @@ export class OutputFolder {
   /** Begins a file. Throws `UsageError` when a file of that name is there that vxlab did not write, or was changed since. */
   create(name: string): OutputFile {
     const target = join(this.path, name);
-    if (existsSync(target) && this.#written[name] !== digestOf(target))
-      throw new UsageError(
-        `${target} is there already and was not written by vxlab (or was changed since): move it away or choose another folder with --out`,
-      );
+    this.#refuseForeign(name);
     let descriptor: number;
     const temporary = `${target}.${process.pid}.tmp`;
     try {
-      mkdirSync(dirname(target), { recursive: true });
+      this.#makeFolder(dirname(target));
       descriptor = openSync(temporary, "w");
     } catch (error) {
+      this.abandon();
       throw new UsageError(`cannot write to ${this.path}: ${(error as Error).message}`);
     }
     const digest = createHash("sha256");
@@ -69,7 +71,11 @@ export class OutputFolder {
       name,
       write(bytes) {
         digest.update(bytes);
-        writeAll(descriptor, bytes);
+        try {
+          writeAll(descriptor, bytes);
+        } catch (error) {
+          throw new UsageError(`cannot write ${target}: ${(error as Error).message}`);
+        }
       },
     };
   }
@@ -77,6 +83,7 @@ export class OutputFolder {
   /** Puts every file in its place. */
   commit(): void {
     const files: Record<string, string> = { ...this.#written };
+    for (const { name } of this.#pending) this.#refuseForeign(name); // it may have come while the run went on
     for (const file of this.#pending) {
       closeSync(file.descriptor);
       renameSync(file.temporary, join(this.path, file.name));
@@ -96,6 +103,33 @@ export class OutputFolder {
       rmSync(file.temporary, { force: true });
     }
     this.#pending.length = 0;
+    for (const folder of this.#made.reverse()) {
+      try {
+        rmdirSync(folder);
+      } catch {
+        break; // somebody else put something there
+      }
+    }
+    this.#made.length = 0;
+  }
+
+  #refuseForeign(name: string): void {
+    const target = join(this.path, name);
+    if (!existsSync(target)) return;
+    const digest = digestOf(target);
+    if (digest !== undefined && digest === this.#written[name]) return;
+    this.abandon();
+    throw new UsageError(
+      `${target} is there already and was not written by vxlab (or was changed since): move it away or choose another folder with --out`,
+    );
+  }
+
+  /** Step by step: Node's own recursion never ends where the system refuses a folder with ENOENT (below /proc). */
+  #makeFolder(path: string): void {
+    if (existsSync(path)) return;
+    this.#makeFolder(dirname(path));
+    mkdirSync(path);
+    this.#made.push(path);
   }
 }
 
@@ -117,6 +151,7 @@ const PAUSE = new Int32Array(new SharedArrayBuffer(4));
 
 function digestOf(file: string): string | undefined {
   try {
+    if (!statSync(file).isFile()) return undefined; // a device or a pipe may never end
     return createHash("sha256").update(readFileSync(file)).digest("hex");
   } catch {
     return undefined; // a folder, or not ours to read

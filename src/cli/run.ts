@@ -4,12 +4,14 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { ByteSink } from "../capture/byte-sink.ts";
 import { PcapFileWriter } from "../capture/pcap-file-writer.ts";
 import { PcapngWriter } from "../capture/pcapng-writer.ts";
-import { Lab } from "../scenario/lab.ts";
+import type { NetDevice } from "../linux/net-device.ts";
+import { Lab, placesText } from "../scenario/lab.ts";
 import type { Scenario } from "../scenario/load.ts";
 import type { RunReport } from "../scenario/report.ts";
 import { parseDuration } from "../scenario/units.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import { VERSION } from "../version.ts";
+import { ClosedPipeError } from "./closed-pipe.ts";
 import { EXIT_FAILED, EXIT_HOLDS } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
 import { loadInput } from "./load-input.ts";
@@ -57,7 +59,6 @@ export function runCommand(): Command {
         ...loaded,
         ...(options.seed !== undefined && { seed: options.seed }),
         ...(options.until !== undefined && { until: options.until }),
-        ...(options.capture !== undefined && { capture: options.capture }),
       };
       const report = await run(scenario, options);
       const failed = !report.holds;
@@ -81,7 +82,7 @@ async function run(scenario: Scenario, options: CommandOptions): Promise<RunRepo
   const interruption = new Interruption();
   const progress = new Progress(process.stderr, options.quiet !== true && options.json !== true);
   const lab = new Lab(scenario);
-  const files = captureFiles(lab, scenario, options);
+  const files = captureFiles(lab, devicesOf(lab, options.capture), scenario, options);
   try {
     while (!lab.advance(SLICE_EVENTS)) {
       progress.show(lab.world.simulation.nowNs, lab.world.simulation.events);
@@ -104,19 +105,36 @@ interface CaptureFiles {
   abandon(): void;
 }
 
+/** The interfaces to capture: what `--capture` names, else what the scenario does. */
+function devicesOf(lab: Lab, patterns: readonly string[] | undefined): readonly NetDevice[] {
+  for (const pattern of patterns ?? [])
+    if (lab.captureDevices([pattern]).length === 0)
+      throw new UsageError(
+        `--capture ${pattern}: no interface is called so; expected ${placesText(lab.captureDevices(["*"]).map(({ place }) => place))}`,
+      );
+  return lab.captureDevices(patterns);
+}
+
 /** Opens the capture files that were asked for and joins them to the lab's capture points. */
-function captureFiles(lab: Lab, scenario: Scenario, options: CommandOptions): CaptureFiles {
+function captureFiles(
+  lab: Lab,
+  devices: readonly NetDevice[],
+  scenario: Scenario,
+  options: CommandOptions,
+): CaptureFiles {
   if (!options.captureFile) return { names: [], finish: () => undefined, abandon: () => undefined };
   if (options.write === "-") {
-    const stdout: ByteSink = { write: (bytes) => writeAll(1, bytes) };
-    const writer = pcapng(lab, stdout, scenario, options);
+    if (options.format === "pcap")
+      throw new UsageError("--format pcap writes one file per interface: give a folder with --out");
+    const stdout: ByteSink = { write: writeToStdout };
+    const writer = pcapng(lab, devices, stdout, scenario, options);
     return { names: ["-"], finish: () => writer.close(), abandon: () => undefined };
   }
   const [folderPath, fileName] = splitPath(options, scenario);
   const folder = new OutputFolder(folderPath);
   if (options.format === "pcapng") {
     const file = folder.create(fileName);
-    const writer = pcapng(lab, file, scenario, options);
+    const writer = pcapng(lab, devices, file, scenario, options);
     return {
       names: [join(folderPath, fileName)],
       finish() {
@@ -126,8 +144,12 @@ function captureFiles(lab: Lab, scenario: Scenario, options: CommandOptions): Ca
       abandon: () => folder.abandon(),
     };
   }
-  const writers = lab.captureDevices().map((device) => {
-    const name = `${device.place.replaceAll("/", ".")}.pcap`;
+  const taken = new Set<string>();
+  const writers = devices.map((device) => {
+    const stem = device.place.replaceAll("/", ".");
+    let name = `${stem}.pcap`;
+    for (let number = 2; taken.has(name); number++) name = `${stem}.${number}.pcap`;
+    taken.add(name);
     const writer = new PcapFileWriter(folder.create(name), {
       snapLength: options.snaplen,
       startSeconds: lab.startSeconds,
@@ -145,6 +167,15 @@ function captureFiles(lab: Lab, scenario: Scenario, options: CommandOptions): Ca
   };
 }
 
+function writeToStdout(bytes: Uint8Array): void {
+  try {
+    writeAll(1, bytes);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EPIPE") throw new ClosedPipeError("stdout");
+    throw new UsageError(`cannot write to stdout: ${(error as Error).message}`);
+  }
+}
+
 function splitPath(options: CommandOptions, scenario: Scenario): [string, string] {
   if (options.write === undefined) return [options.out ?? join("captures", scenario.name), `${scenario.name}.pcapng`];
   if (options.format === "pcap")
@@ -153,14 +184,20 @@ function splitPath(options: CommandOptions, scenario: Scenario): [string, string
   return slash < 0 ? [".", options.write] : [options.write.slice(0, slash + 1), options.write.slice(slash + 1)];
 }
 
-function pcapng(lab: Lab, sink: ByteSink, scenario: Scenario, options: CommandOptions): PcapngWriter {
+function pcapng(
+  lab: Lab,
+  devices: readonly NetDevice[],
+  sink: ByteSink,
+  scenario: Scenario,
+  options: CommandOptions,
+): PcapngWriter {
   const writer = new PcapngWriter(sink, {
     snapLength: options.snaplen,
     startSeconds: lab.startSeconds,
     application: `vxlab ${VERSION}`,
     comment: `vxlab ${VERSION}: scenario ${scenario.name}, seed ${scenario.seed ?? "1"}`,
   });
-  lab.writeTo(writer, { drops: options.drops === true });
+  lab.writeTo(writer, { drops: options.drops === true, devices });
   return writer;
 }
 

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { ScenarioError } from "../scenario/problem.ts";
 import { EXIT_HOLDS, EXIT_USAGE } from "./exit-codes.ts";
 import { loadInput } from "./load-input.ts";
+import { UsageError } from "./usage-error.ts";
 
 export function validateCommand(): Command {
   return new Command("validate")
@@ -15,8 +16,17 @@ export function validateCommand(): Command {
           loadInput(file);
           return { file, problems: [], report: "" };
         } catch (error) {
-          if (!(error instanceof ScenarioError)) throw error;
-          return { file, problems: error.problems, report: error.report() };
+          if (error instanceof ScenarioError) return { file, problems: error.problems, report: error.report() };
+          if (!(error instanceof UsageError)) throw error;
+          const problem = {
+            line: 0,
+            column: 0,
+            length: 0,
+            path: "",
+            found: error.message,
+            expected: "a scenario file",
+          };
+          return { file, problems: [problem], report: `vxlab: error: ${error.message}` };
         }
       });
       if (options.json) {

@@ -18,7 +18,8 @@ import { RunningCommand } from "./command-runner.ts";
 import { type CommandResult, checkCount, checkResult, type ExpectationResult, FrameCounter } from "./expectations.ts";
 import { Faults } from "./faults.ts";
 import type { ScenarioInput } from "./input.ts";
-import { type Scenario, scenarioFrom } from "./load.ts";
+import { type Scenario, scenarioFrom, scenarioProblem } from "./load.ts";
+import { nearest } from "./problem.ts";
 import type { RunReport } from "./report.ts";
 import { Timeline } from "./timeline.ts";
 
@@ -55,6 +56,7 @@ export class Lab {
     this.#hosts = new Hosts(this.scenario, this.world);
     this.captures = new CapturePoints(this.world.simulation, this.world.frames);
     this.world.frames.observer = this.#dropCounter();
+    this.#checkPlaces();
     this.#countFrames();
     const hosts = this.#hosts;
     this.#timeline = new Timeline(this.scenario, {
@@ -120,21 +122,24 @@ export class Lab {
     return this.#over;
   }
 
-  /** The devices that the scenario captures, in the order of hosts and interfaces. */
-  captureDevices(): readonly NetDevice[] {
-    const patterns = this.scenario.capture;
+  /** The devices that the patterns name, in the order of hosts and interfaces: those that the scenario captures, unless others are asked for. */
+  captureDevices(patterns = this.scenario.capture): readonly NetDevice[] {
     return this.#hosts
       .devices()
+      .filter((device) => !this.#hosts.isUnderlay(device))
       .filter((device) =>
         patterns === undefined
-          ? device.kind !== "loopback" && !this.#hosts.isUnderlay(device)
+          ? device.kind !== "loopback"
           : patterns.some((pattern) => matchesPlace(pattern, device.place)),
       );
   }
 
   /** Joins the captured devices, the names of the hosts and, if asked for, dropped frames to a pcapng file. The caller closes it. */
-  writeTo(writer: PcapngWriter, options: { readonly drops?: boolean } = {}): void {
-    for (const device of this.captureDevices()) this.captures.write(device, writer);
+  writeTo(
+    writer: PcapngWriter,
+    options: { readonly drops?: boolean; readonly devices?: readonly NetDevice[] } = {},
+  ): void {
+    for (const device of options.devices ?? this.captureDevices()) this.captures.write(device, writer);
     for (const [address, name] of this.#hosts.names()) writer.addName(address, name);
     if (options.drops === true) this.#writeDrops(writer);
   }
@@ -143,11 +148,7 @@ export class Lab {
   capture(patterns?: readonly string[]): { readonly close: () => Uint8Array } {
     const sink = new MemorySink();
     const writer = new PcapngWriter(sink, { startSeconds: this.startSeconds, application: "vxlab" });
-    const devices =
-      patterns === undefined
-        ? this.captureDevices()
-        : this.#hosts.devices().filter(({ place }) => patterns.some((pattern) => matchesPlace(pattern, place)));
-    for (const device of devices) this.captures.write(device, writer);
+    for (const device of this.captureDevices(patterns)) this.captures.write(device, writer);
     return {
       close() {
         writer.close();
@@ -212,6 +213,27 @@ export class Lab {
     if (this.#doneNs !== undefined) return this.nowNs >= this.#doneNs + LINGER_NS;
     if (this.#timeline.done) this.#doneNs = this.nowNs;
     return this.nowNs >= LONGEST_NS;
+  }
+
+  /** An interface that is not there is seldom what was meant, and "no frames" would hold of it. */
+  #checkPlaces(): void {
+    const places = this.captureDevices(["*"]).map(({ place }) => place);
+    const check = (path: string, pattern: string): void => {
+      if (places.some((place) => matchesPlace(pattern, place))) return;
+      const near = nearest(pattern, places);
+      const hint = near === undefined ? undefined : `did you mean "${near}"?`;
+      throw scenarioProblem(
+        this.scenario,
+        path,
+        `"${pattern}", which no interface is called`,
+        placesText(places),
+        hint,
+      );
+    };
+    const { capture = [], expect = [] } = this.scenario;
+    for (const [index, pattern] of capture.entries()) check(`capture[${index}]`, pattern);
+    for (const [index, expectation] of expect.entries())
+      if (expectation.kind === "capture") check(`expect[${index}].capture`, expectation.capture);
   }
 
   #countFrames(): void {
@@ -285,6 +307,15 @@ export class Lab {
       );
     };
   }
+}
+
+/** Of the places in a message. */
+const MOST_PLACES = 12;
+
+/** `one of c1/eth0, c2/eth0, …`. */
+export function placesText(places: readonly string[]): string {
+  const shown = places.slice(0, MOST_PLACES).join(", ");
+  return `one of ${shown}${places.length > MOST_PLACES ? `, … (${places.length} in all)` : ""}`;
 }
 
 function isLoaded(scenario: Scenario | ScenarioInput): scenario is Scenario {

@@ -25,9 +25,15 @@ export interface Source {
 }
 
 /** A problem that shows only when the scenario is built. */
-export function scenarioProblem(scenario: Scenario, path: string, found: string, expected: string): ScenarioError {
+export function scenarioProblem(
+  scenario: Scenario,
+  path: string,
+  found: string,
+  expected: string,
+  hint?: string,
+): ScenarioError {
   const place = scenario.source.locate(path) ?? { line: 0, column: 0, length: 0 };
-  return new ScenarioError(scenario.file, scenario.source.text, [{ ...place, path, found, expected }]);
+  return new ScenarioError(scenario.file, scenario.source.text, [{ ...place, path, found, expected, hint }]);
 }
 
 /** Larger files are refused unread. */
