@@ -286,7 +286,7 @@ export class RaftNode {
     if (progress !== undefined) onUnreachable(progress);
   }
 
-  /** The transport has delivered a snapshot to `to`, or has not. */
+  /** The transport has delivered a snapshot to `to`, or has not. It must say so of each: nothing else is sent to `to` before. */
   reportSnapshot(to: RaftId, isDelivered: boolean): void {
     const progress = this.#progressOf(to);
     if (progress !== undefined) onSnapshotStatus(progress, isDelivered);

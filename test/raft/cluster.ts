@@ -168,12 +168,22 @@ export class Cluster {
   }
 
   lose(): void {
+    const lost = this.inflight;
     this.inflight = [];
+    for (const message of lost) this.#reportSnapshot(message, false);
+  }
+
+  /** The transport's duty: the fate of a snapshot is told, always. */
+  #reportSnapshot(message: Message, isDelivered: boolean): void {
+    if (message.kind === "snapshot") this.#on(message.from, (node) => node.reportSnapshot(message.to, isDelivered));
   }
 
   #receive(message: Message): void {
     const receiver = this.members.get(message.to);
-    if (receiver?.node === undefined) return;
+    if (receiver?.node === undefined) {
+      this.#reportSnapshot(message, false);
+      return;
+    }
     if (receiver.removed.has(message.from)) {
       this.crash(message.from); // swarmkit: "member removed", and the manager stops
       return;
@@ -182,7 +192,7 @@ export class Cluster {
     const parsed = parse(emit(message));
     if (typeof parsed === "string") throw new Error(parsed);
     this.#on(message.to, (node) => node.step(parsed));
-    if (message.kind === "snapshot") this.#on(message.from, (node) => node.reportSnapshot(message.to, true));
+    this.#reportSnapshot(message, true);
   }
 
   #on(id: RaftId, act: (node: RaftNode, member: Member) => void): void {
