@@ -2,6 +2,7 @@
  * A gossip datagram below its encryption, memberlist net.go: an optional CRC-32 over the rest, optional compression of the rest, then one
  * message or a compound of several.
  */
+import { assert } from "../sim/assert.ts";
 import { getU16, getU32, putU16, putU32 } from "../wire/bytes.ts";
 import * as compression from "./compression.ts";
 import { crc32 } from "./crc32.ts";
@@ -62,7 +63,8 @@ export function wrap(parts: readonly Uint8Array[], hasChecksum: boolean): Uint8A
 
 /** At most 255 parts, each of less than 64 KiB. */
 export function emitCompound(parts: readonly Uint8Array[]): Uint8Array {
-  const count = Math.min(parts.length, MOST_PARTS);
+  const count = parts.length;
+  assert(count <= MOST_PARTS, "a compound of more than 255 parts");
   let length = COMPOUND_HEADER_BYTES + COMPOUND_PART_BYTES * count;
   for (let index = 0; index < count; index++) length += parts[index]!.length;
   const bytes = new Uint8Array(length);
