@@ -57,3 +57,47 @@ describe("The word arping (iputils 20221126)", () => {
     expect(running.status).toBe(0);
   });
 });
+
+describe("What arping counts and refuses, as recorded from iputils 20221126", () => {
+  it.each([
+    ["-c 2 -w 3 10.0.0.77", 1, "10.0.0.77 from 10.0.0.1", 2, 2, 0],
+    ["-b -c 3 10.0.0.2", 0, "10.0.0.2 from 10.0.0.1", 3, 3, 3],
+    ["-f -c 5 10.0.0.2", 0, "10.0.0.2 from 10.0.0.1", 1, 1, 1],
+    ["-w 2 10.0.0.2", 0, "10.0.0.2 from 10.0.0.1", 3, 1, 2],
+    ["-c 3 -w 1 10.0.0.2", 1, "10.0.0.2 from 10.0.0.1", 2, 1, 1],
+    ["-D -c 2 10.0.0.2", 1, "10.0.0.2 from 0.0.0.0", 1, 1, 1],
+    ["-D -c 3 10.0.0.55", 0, "10.0.0.55 from 0.0.0.0", 3, 3, 0],
+    ["-U -c 2 10.0.0.1", 0, "10.0.0.1 from 10.0.0.1", 2, 2, 0],
+    ["-A -c 2 10.0.0.1", 0, "10.0.0.1 from 10.0.0.1", 2, 2, 0],
+  ])("counts with %s", (options, status, heading, sent, broadcasts, received) => {
+    const result = twoMachines().run("a", `arping -I eth0 ${options}`);
+    const lines = result.stdout.split("\n");
+    expect(lines[0]).toBe(`ARPING ${heading} eth0`);
+    expect(lines.slice(-3)).toEqual([
+      `Sent ${sent} probes (${broadcasts} broadcast(s))`,
+      `Received ${received} response(s)`,
+      "",
+    ]);
+    expect(result.status).toBe(status);
+  });
+
+  it.each([
+    ["-c 1 -I eth0 nosuch", 2, "arping: nosuch: Name or service not known\n"],
+    ["-c x -I eth0 10.0.0.2", 1, "arping: invalid argument: 'x'\n"],
+    ["-c 0 -I eth0 10.0.0.2", 1, "arping: invalid argument: '0': out of range: 1 <= value <= 2147483647\n"],
+    ["-i 0.5 -I eth0 10.0.0.2", 1, "arping: invalid argument: '0.5'\n"],
+  ])("refuses: arping %s", (line, status, stderr) => {
+    expect(twoMachines().run("a", `arping ${line}`)).toMatchObject({ status, stderr, stdout: "" });
+  });
+
+  it("explains itself to who types nonsense, and knows a device that is down", () => {
+    const machines = twoMachines();
+    expect(machines.run("a", "arping -z").stderr).toMatch(/^arping: invalid option -- 'z'\n\nUsage:\n {2}arping/);
+    expect(machines.run("a", "arping").status).toBe(2);
+    machines.run("a", "ip link set eth0 down");
+    expect(machines.run("a", "arping -c 1 -I eth0 10.0.0.2")).toMatchObject({
+      status: 2,
+      stderr: 'Interface "eth0" is down\n',
+    });
+  });
+});
