@@ -211,7 +211,7 @@ export class Membership {
   }
 
   #refute(me: Member, accusedIncarnation: number): void {
-    this.#incarnation = Math.max(this.#incarnation, accusedIncarnation) + 1;
+    this.#incarnation = (Math.max(this.#incarnation, accusedIncarnation) + 1) >>> 0; // 32 bits, in Go too
     me.incarnation = this.#incarnation;
     this.#health.adjust(1); // who has to refute was slow to answer
     const { address, port, incarnation, meta, versions } = me;

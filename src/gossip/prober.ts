@@ -71,7 +71,7 @@ export class Prober {
 
   /** Pings another for who asks, with a sequence number of its own. */
   indirectPing(asked: IndirectPing, from: Endpoint): void {
-    const sequenceNumber = ++this.#sequenceNumber;
+    const sequenceNumber = this.#nextSequenceNumber();
     const asker = asked.source ?? from;
     const giveUp = this.#agenda.after(this.#settings.probeTimeoutNs, () => {
       this.#waiting.delete(sequenceNumber);
@@ -101,6 +101,12 @@ export class Prober {
     this.#waiting.get(sequenceNumber)?.nack?.();
   }
 
+  /** 32 bits, as on the wire. */
+  #nextSequenceNumber(): number {
+    this.#sequenceNumber = (this.#sequenceNumber + 1) >>> 0;
+    return this.#sequenceNumber;
+  }
+
   get #source(): PingSource {
     const { address, port, name } = this.#membership.self;
     return { address, port, node: name };
@@ -124,7 +130,7 @@ export class Prober {
   }
 
   #probe(member: Member, done: () => void): void {
-    const sequenceNumber = ++this.#sequenceNumber;
+    const sequenceNumber = this.#nextSequenceNumber();
     const intervalNs = this.#health.stretchNs(this.#settings.probeIntervalNs);
     const deadlineNs = this.#agenda.nowNs + intervalNs;
     let nacks = 0;
