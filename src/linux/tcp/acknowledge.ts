@@ -5,7 +5,7 @@
 import { SYN } from "../../wire/tcp.ts";
 import { type Chunk, EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED } from "./chunk.ts";
 import type { AcknowledgementFacts } from "./congestion/congestion-control.ts";
-import type { Connection } from "./connection-state.ts";
+import { type Connection, limitDuplicates } from "./connection-state.ts";
 import { currentMss, push, sendQueued, setPathMtu, trimHead, updatePacingRate, usesWindow } from "./output.ts";
 import * as rack from "./rack.ts";
 import { alert, processTailProbe, type Retransmission, reduceProportionally, retransmitLost } from "./recovery.ts";
@@ -200,7 +200,7 @@ function cleanQueue(c: Connection, priorHighest: number): void {
 function removeDuplicates(c: Connection, acknowledged: number): void {
   c.delivered += Math.max(acknowledged - c.sackedOut, 1);
   c.sackedOut = acknowledged - 1 >= c.sackedOut ? 0 : c.sackedOut - (acknowledged - 1);
-  c.sackedOut = Math.min(c.sackedOut, c.packetsOut);
+  limitDuplicates(c);
 }
 
 /** RTT samples: never from what was sent twice (Karn), unless the timestamp echo tells which (RFC 7323 §4). */

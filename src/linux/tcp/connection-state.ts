@@ -330,3 +330,11 @@ export class Connection implements TimerOwner {
     this.#fired(this, kind);
   }
 }
+
+/**
+ * Without SACK duplicate acknowledgements only stand for segments that have arrived: never for more than are out and not lost, whatever
+ * has just been acknowledged, marked or joined (the bound of tcp_limit_reno_sacked).
+ */
+export function limitDuplicates(c: Connection): void {
+  if (!c.sackEnabled) c.sackedOut = Math.min(c.sackedOut, Math.max(0, c.packetsOut - c.lostOut));
+}

@@ -8,7 +8,7 @@ import { ACK, FIN, PSH, RST, SYN, HEADER_BYTES as TCP_HEADER_BYTES } from "../..
 import { ALIGNED_TIMESTAMPS_BYTES } from "../../wire/tcp-options.ts";
 import { type Chunk, countSegments, dataBytes, EVER_RETRANSMITTED, LOST, RETRANSMITTED, SACKED } from "./chunk.ts";
 import { INFINITE_THRESHOLD, INITIAL_WINDOW } from "./congestion/congestion-control.ts";
-import { ACK_SCHEDULED, type Connection, DEFAULT_MSS } from "./connection-state.ts";
+import { ACK_SCHEDULED, type Connection, DEFAULT_MSS, limitDuplicates } from "./connection-state.ts";
 import { rearm, scheduleTailProbe } from "./retransmit-timer.ts";
 import { RTO_MIN_JIFFIES, usOfJiffies } from "./rtt.ts";
 import { add, after, before, distance } from "./sequence.ts";
@@ -454,6 +454,7 @@ export function recount(c: Connection, chunk: Chunk, formerly: number, now: numb
   if ((chunk.marks & SACKED) !== 0) c.sackedOut += change;
   if ((chunk.marks & RETRANSMITTED) !== 0) c.retransmittedOut += change;
   if ((chunk.marks & LOST) !== 0) c.lostOut += change;
+  limitDuplicates(c);
 }
 
 /** A part of the oldest chunk is acknowledged already. */
@@ -476,5 +477,6 @@ function collapseFollowing(c: Connection, chunk: Chunk, mss: number): void {
     if ((next.marks & RETRANSMITTED) !== 0) c.retransmittedOut -= next.segments;
     c.packetsOut -= next.segments;
     chunks.absorbNext(chunk, mss);
+    limitDuplicates(c);
   }
 }

@@ -3,7 +3,7 @@
  * and longer ago than a round trip and the window, is lost.
  */
 import { type Chunk, LOST, RETRANSMITTED, SACKED } from "./chunk.ts";
-import type { Connection } from "./connection-state.ts";
+import { type Connection, limitDuplicates } from "./connection-state.ts";
 import { jiffiesOfUs } from "./rtt.ts";
 import { after, before, distance } from "./sequence.ts";
 import { TIMER_RETRANSMIT } from "./timers.ts";
@@ -95,6 +95,7 @@ export function markLost(c: Connection, chunk: Chunk): void {
     c.retransmittedOut -= chunk.segments;
   }
   chunk.marks |= LOST;
+  limitDuplicates(c);
 }
 
 /** Widens the window by a quarter of the RTT for each round with needless retransmissions, for 16 recoveries (RFC 8985 §6.2 step 4). */
