@@ -175,7 +175,7 @@ class StackReader {
       const at = offsetOf(node, ["env_file", `${index}`]);
       if ("problem" in found) this.#refuse(at, found.problem);
       const variables = parseEnvironmentFile(found.text, this.#input.environment);
-      if (typeof variables === "string") this.#refuse(at, variables);
+      if (typeof variables === "string") this.#refuse(at, `invalid env file (${path}): ${variables}`);
       for (const [key, value] of variables) result.set(key, value);
     });
     const merged = new Map(fromEnvironment(result, this.#input.environment));

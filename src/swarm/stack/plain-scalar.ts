@@ -48,6 +48,7 @@ function number(text: string): Meaning | undefined {
 const MOST_DIGITS = 400;
 
 function integer(text: string): Meaning | undefined {
+  if (/^(?:0|[1-9][0-9]{0,14})$/.test(text)) return { kind: "integer", value: Number(text), text };
   const match = /^([-+]?)(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|[0-9]+)$/.exec(text);
   if (match === null) return undefined;
   const digits = match[2]!;

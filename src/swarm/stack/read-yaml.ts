@@ -13,8 +13,8 @@ export type RawNode =
   | { readonly kind: "list"; readonly at: number; readonly line: number; readonly items: RawNode[] }
   | { readonly kind: "map"; readonly at: number; readonly line: number; readonly pairs: [RawNode, RawNode][] };
 
-/** Nodes of a text, aliases counted once. A file of a megabyte of nothing but brackets has half as many. */
-const MOST_NODES = 500_000;
+/** Nodes of a text, aliases counted once. A file of a hundred services has a few thousand. */
+const MOST_NODES = 200_000;
 
 export function readYaml(text: string): RawNode | undefined {
   const reader = new YamlReader(new YamlScanner(text));
