@@ -2,6 +2,7 @@
 import type { Direction, PcapngWriter } from "../capture/pcapng-writer.ts";
 import type { FrameId, FrameStore } from "../linux/frame-store.ts";
 import type { NetDevice, Tap } from "../linux/net-device.ts";
+import { addTap } from "../linux/tap-set.ts";
 import type { Clock } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 
@@ -47,8 +48,11 @@ class CapturePoint implements Tap {
     const end = frames.end(frame);
     const packetId = frames.packetId[frame]!;
     const code: Direction = direction === "in" ? 1 : 2;
-    for (const { writer, interfaceId } of this.#writers)
+    const writers = this.#writers;
+    for (let index = 0; index < writers.length; index++) {
+      const { writer, interfaceId } = writers[index]!;
       writer.frame(interfaceId, this.#clock.nowNs, frames.bytes, at, end, code, packetId);
+    }
     if (this.#listeners.length === 0) return;
     const seen = {
       place: this.#device.place,
@@ -87,7 +91,9 @@ export class CapturePoints {
     if (point === undefined) {
       point = new CapturePoint(this.#clock, this.#frames, device);
       this.#points.set(device, point);
-      device.tap = point;
+      // Alone on the device it is asked directly; beside a running tcpdump it shares.
+      if (device.tap === undefined) device.tap = point;
+      else addTap(device, point, true);
       device.promiscuous = true; // as tcpdump sets it: a bridge's device shows what the bridge relays
     }
     return point;
