@@ -38,8 +38,12 @@ const HEADROOM_BYTES = 192;
 /** Small slots hold an Ethernet frame of 1 500 bytes with ESP around VXLAN; large ones hold 64 KiB (loopback, jumbo). */
 const SMALL_SLOT_BYTES = 2_304;
 const LARGE_SLOT_BYTES = 66_304;
-export const SMALL_FRAME_BYTES = SMALL_SLOT_BYTES - HEADROOM_BYTES - 64; // 64: room behind, for padding and ESP's trailer
-export const LARGE_FRAME_BYTES = LARGE_SLOT_BYTES - HEADROOM_BYTES - 64;
+/** Room behind the last byte, for padding and ESP's trailer. */
+const TAILROOM_BYTES = 64;
+/** A slot takes so much in front of its frame when the frame is moved back: as many tunnels inside each other as may be, and ESP. */
+const MOST_HEADROOM_BYTES = 384;
+export const SMALL_FRAME_BYTES = SMALL_SLOT_BYTES - MOST_HEADROOM_BYTES - TAILROOM_BYTES;
+export const LARGE_FRAME_BYTES = LARGE_SLOT_BYTES - MOST_HEADROOM_BYTES - TAILROOM_BYTES;
 
 export class FrameStore implements Memory {
   bytes: Uint8Array;
@@ -90,6 +94,8 @@ export class FrameStore implements Memory {
    * another line to fetch for every packet.
    */
   shortcutEpoch = 0;
+  /** How many tunnels are sending at this moment, one inside the other (softnet_data.xmit.recursion). */
+  tunnelDepth = 0;
 
   made = 0;
   delivered = 0;
@@ -226,12 +232,14 @@ export class FrameStore implements Memory {
     return copy;
   }
 
-  /** Moves the start `count` bytes back, into the headroom: the caller writes a header there. Last holder only. */
+  /**
+   * Moves the start `count` bytes back, into the headroom: the caller writes a header there. Last holder only. The bytes may come to lie elsewhere
+   * in their slot: offsets from before are void.
+   */
   push(frame: FrameId, count: number): void {
     assert(this.#holders[frame] === 1, "push on a shared frame");
-    const start = this.#start[frame]! - count;
-    assert(start >= this.#base[frame]!, "no headroom left");
-    this.#start[frame] = start;
+    if (this.#start[frame]! - count < this.#base[frame]!) this.#makeHeadroom(frame, count);
+    this.#start[frame] = this.#start[frame]! - count;
     this.#length[frame] = this.#length[frame]! + count;
   }
 
@@ -272,6 +280,19 @@ export class FrameStore implements Memory {
     this.dropsByReason.set(reason, (this.dropsByReason.get(reason) ?? 0) + 1);
     if (this.observer !== undefined) this.observer.dropped(frame, reason, where);
     this.#release(frame);
+  }
+
+  /** Tunnels in tunnels use the headroom up: the bytes move to the back of their slot (skb_cow_head). */
+  #makeHeadroom(frame: FrameId, count: number): void {
+    const base = this.#base[frame]!;
+    const start = this.#start[frame]!;
+    const length = this.#length[frame]!;
+    const slotBytes = this.#large[frame] === 1 ? LARGE_SLOT_BYTES : SMALL_SLOT_BYTES;
+    const moved = (base + slotBytes - TAILROOM_BYTES - length) & ~1; // slots begin at even offsets
+    const to = moved | (start & 1);
+    assert(to - count >= base, "no headroom left");
+    this.bytes.copyWithin(to, start, start + length);
+    this.#start[frame] = to;
   }
 
   #take(lengthBytes: number): FrameId {

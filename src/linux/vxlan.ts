@@ -22,6 +22,12 @@ import { proxyReply, type VxlanProxyTable } from "./vxlan-proxy.ts";
 import { type VxlanOwner, VxlanSender } from "./vxlan-sender.ts";
 import { initialMtu, type VxlanOptions, type VxlanSettings, vxlanSettings } from "./vxlan-settings.ts";
 
+/**
+ * A remote that lies behind the tunnel itself, learnt from a forged packet, makes each packet its own payload. The kernel gives up after eight
+ * devices inside each other (XMIT_RECURSION_LIMIT): bridge and tunnel in turns.
+ */
+const DEEPEST_TUNNEL = 5;
+
 /** Why no device could be made: the error number, and the words of the kernel's extended acknowledgement. */
 export interface VxlanProblem {
   readonly errno: Errno;
@@ -98,6 +104,17 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
   }
 
   transmit(frame: FrameId): void {
+    const frames = this.#frames;
+    if (frames.tunnelDepth === DEEPEST_TUNNEL) {
+      this.dropSent(frame, "vxlan-loop");
+      return;
+    }
+    frames.tunnelDepth++;
+    this.#transmit(frame);
+    frames.tunnelDepth--;
+  }
+
+  #transmit(frame: FrameId): void {
     const frames = this.#frames;
     const bytes = frames.bytes;
     const at = frames.start(frame);

@@ -60,6 +60,25 @@ describe("The frame store", () => {
     expect(() => frames.pull(frame, 1)).toThrow("shared");
   });
 
+  it("finds room for more headers than the headroom takes, as long as the slot has any", () => {
+    const { frames } = store();
+    const frame = frames.make(101);
+    frames.bytes.fill(7, frames.start(frame), frames.end(frame));
+    for (let count = 1; count <= 20; count++) {
+      frames.push(frame, 50);
+      const start = frames.start(frame);
+      expect(start % 2).toBe(0);
+      frames.bytes.fill(count, start, start + 50);
+      expect([...frames.bytes.slice(frames.end(frame) - 101, frames.end(frame))]).toEqual(new Array(101).fill(7));
+      frames.resize(frame, frames.length(frame) + 60); // there is room for a trailer still
+      frames.resize(frame, frames.length(frame) - 60);
+    }
+    expect(frames.length(frame)).toBe(1_101);
+    expect(() => {
+      for (;;) frames.push(frame, 50);
+    }).toThrow("no headroom left");
+  });
+
   it("takes frames up to 64 KiB", () => {
     const { frames } = store();
     const frame = frames.make(65_550);

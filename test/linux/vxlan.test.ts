@@ -1,6 +1,8 @@
 import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { createBridge } from "../../src/linux/bridge.ts";
 import { createVxlan, Vxlan } from "../../src/linux/vxlan.ts";
+import { SECOND } from "../../src/sim/time.ts";
 import type { Ipv4Address, MacAddress, Vni } from "../../src/wire/address.ts";
 import * as arp from "../../src/wire/arp.ts";
 import { fromHex, toHex } from "../../src/wire/bytes.ts";
@@ -569,6 +571,22 @@ describe("A VXLAN device whose remote is its own host", () => {
     n1.vxlan.fdb.add({ mac: mac("02:00:00:00:00:09"), address: loop });
     network.send(n1, innerFrame({ destination: "02:00:00:00:00:09" }));
     expect(network.drops("vxlan-loop")).toBe(1);
+  });
+
+  it("gives up where a remote lies behind the bridge that the tunnel is a port of", () => {
+    const { network, n1 } = twoNodes();
+    const bridge = createBridge(n1.namespace, { name: "br0" });
+    bridge.device.setUp(true);
+    bridge.addPort(n1.vxlan.device);
+    network.world.simulation.run(network.world.simulation.nowNs + 2 * SECOND);
+    n1.namespace.addAddress(bridge.device, { address: ip("10.9.0.2"), length: 24 });
+    const remote = mac("02:00:00:00:00:09");
+    n1.namespace.neighbours.replace({ device: bridge.device, address: ip("10.9.0.1"), mac: remote });
+    n1.vxlan.fdb.add({ mac: remote, address: ip("10.9.0.1") });
+    network.send(n1, innerFrame({ destination: "02:00:00:00:00:09" }));
+    network.world.simulation.run(network.world.simulation.nowNs + SECOND);
+    expect(network.drops("vxlan-loop")).toBe(1);
+    expect(network.world.frames.countHolders()).toBe(network.world.frames.inFlight);
   });
 });
 

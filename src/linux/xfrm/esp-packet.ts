@@ -31,8 +31,7 @@ export function mtuInside(mtu: number, icvBytes: number): number {
 /** Wraps a packet that starts at its IPv4 header; last holder. `sequence` has been taken from `state`. False: it would be too long for IPv4, nothing was done. */
 export function wrap(frames: FrameStore, frame: FrameId, state: XfrmState, sequence: number): boolean {
   const { icvBytes } = state.cipher;
-  const old = frames.start(frame);
-  const headerBytes = ipv4.headerBytes(frames.bytes, old);
+  const headerBytes = ipv4.headerBytes(frames.bytes, frames.start(frame));
   const oldLength = frames.length(frame);
   const payloadBytes = oldLength - headerBytes;
   const length = wrappedLength(oldLength, headerBytes, icvBytes);
@@ -41,6 +40,7 @@ export function wrap(frames: FrameStore, frame: FrameId, state: XfrmState, seque
   frames.resize(frame, length);
   const bytes = frames.bytes;
   const at = frames.start(frame);
+  const old = at + FRONT_BYTES;
   bytes.copyWithin(at, old, old + headerBytes);
   const header = at + headerBytes;
   esp.write(bytes, header, state.request.spi, sequence);
