@@ -16,6 +16,7 @@ export function parseMemorySize(text: string): number | string {
   const lower = suffix.toLowerCase();
   if (lower === "b") return Math.trunc(size);
   const power = POWERS.indexOf(lower[0]!);
-  if (suffix.length > 3 || power < 0 || !["", "b", "ib"].includes(lower.slice(1))) return `invalid suffix: '${lower}'`;
+  if (suffix.length > 3) return `invalid suffix: '${suffix}'`;
+  if (power < 0 || !["", "b", "ib"].includes(lower.slice(1))) return `invalid suffix: '${lower}'`;
   return Math.trunc(size * 1024 ** (power + 1));
 }

@@ -78,7 +78,8 @@ function decodeMap(node: RawMap, repeated: Repeated[], done: Map<RawNode, StackN
   let foreignKeyAt: number | undefined;
   for (const [key, value] of node.pairs) {
     if (isMergeKey(key)) merges.push(value);
-    else if (key.kind === "string") entries.set(key.text, { keyAt: key.at, node: decode(value, repeated, done) });
+    else if (key.kind === "string" && key.isKeyText)
+      entries.set(key.text, { keyAt: key.at, node: decode(value, repeated, done) });
     else {
       if (key.kind === "list" || key.kind === "map")
         throw new YamlRefusal(

@@ -17,8 +17,11 @@ export type RawNode =
 const MOST_NODES = 200_000;
 
 export function readYaml(text: string): RawNode | undefined {
-  const reader = new YamlReader(new YamlScanner(text));
-  return reader.document();
+  const scanner = new YamlScanner(text);
+  const root = new YamlReader(scanner).document();
+  // What follows the document is cut into tokens, but not read.
+  scanner.peek();
+  return root;
 }
 
 class YamlReader {
@@ -240,7 +243,8 @@ function scalar(value: string, plain: boolean, tag: string | undefined, start: M
     const meaning = resolvePlain(value);
     return { ...meaning, ...place, isKeyText: meaning.kind === "string" };
   }
-  if (!tag.startsWith("!!") || tag === "!!str") return { ...text, ...place, isKeyText: true };
+  // A key with a tag of one's own is no text to Go.
+  if (!tag.startsWith("!!") || tag === "!!str") return { ...text, ...place, isKeyText: tag === "!!str" };
   const meaning = resolvePlain(value);
   const wanted = {
     "!!int": "integer",

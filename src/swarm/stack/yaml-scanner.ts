@@ -47,6 +47,8 @@ const LONGEST_KEY = 1024;
 /** Far beyond any stack file; what follows recurses. */
 const MOST_NESTING = 1000;
 
+const LOOK_AHEAD = 2;
+
 export class YamlScanner {
   readonly #cursor: TextCursor;
   readonly #queue: Token[] = [];
@@ -83,7 +85,8 @@ export class YamlScanner {
 
   #fill(): void {
     while (!this.#ended) {
-      if (this.#queue.length > 0) {
+      // yaml.v3 looks two tokens further than it needs, for comments: what is wrong there is said first.
+      if (this.#queue.length > LOOK_AHEAD) {
         const key = this.#keyTokens.get(this.#taken);
         if (key === undefined || !this.#isAlive(key)) return;
       }
