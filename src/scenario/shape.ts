@@ -249,7 +249,7 @@ function noteRepeatedKeys(map: YAMLMap, reading: Reading, path: string): void {
 export function text(words = "a text", pattern?: RegExp): Shape<string> {
   return {
     words,
-    schema: pattern === undefined ? { type: "string" } : { type: "string", pattern: pattern.source },
+    schema: { title: words, type: "string", ...(pattern !== undefined && { pattern: pattern.source }) },
     read(node, reading, path) {
       const at = resolved(node, reading);
       if (isScalar(at) && typeof at.value === "string" && (pattern === undefined || pattern.test(at.value)))
@@ -263,7 +263,7 @@ export function text(words = "a text", pattern?: RegExp): Shape<string> {
 export function parsed<T>(words: string, parse: (text: string) => T | undefined, schema: JsonSchema): Shape<T> {
   return {
     words,
-    schema,
+    schema: { title: words, ...schema },
     read(node, reading, path) {
       const at = resolved(node, reading);
       if (isScalar(at) && (typeof at.value === "string" || typeof at.value === "number")) {
