@@ -1,6 +1,7 @@
 /** A run with eyes on every device: what laws are checked against. */
 import type { DropReason } from "../linux/drop-reason.ts";
 import type { NetDevice } from "../linux/net-device.ts";
+import { Netem } from "../linux/qdisc/netem.ts";
 import { WireEnd } from "../linux/wire-end.ts";
 import type { Lab } from "../scenario/lab.ts";
 import type { RunReport } from "../scenario/report.ts";
@@ -52,7 +53,7 @@ export function observe(lab: Lab): Observation {
     for (const device of namespace.devices) {
       devices.push(device);
       lab.captures.listen(device, ({ place, timeNs, direction, packetId, bytes, at, end }) => {
-        corrupts ||= device.driver instanceof WireEnd && device.driver.settings.corruptPartsPerMillion > 0;
+        corrupts ||= mayDamage(device);
         frames.push({ device, place, timeNs, direction, packetId, mtu: device.mtu, bytes: bytes.slice(at, end) });
       });
     }
@@ -66,6 +67,11 @@ export function observe(lab: Lab): Observation {
     accounts: { made, delivered, consumed, dropped, inFlight, holders: store.countHolders(), dropsByReason },
     corrupts,
   };
+}
+
+function mayDamage({ driver, qdisc }: NetDevice): boolean {
+  if (driver instanceof WireEnd && driver.settings.corruptPartsPerMillion > 0) return true;
+  return qdisc instanceof Netem && (qdisc.options.corruptPartsPerMillion ?? 0) > 0;
 }
 
 /** A frame's bytes where checksums can be computed over them. */
