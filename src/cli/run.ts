@@ -5,6 +5,7 @@ import type { ByteSink } from "../capture/byte-sink.ts";
 import { PcapFileWriter } from "../capture/pcap-file-writer.ts";
 import { PcapngWriter } from "../capture/pcapng-writer.ts";
 import type { NetDevice } from "../linux/net-device.ts";
+import { wiresharkEspSa } from "../linux/xfrm/esp-sa.ts";
 import { Lab, placesText } from "../scenario/lab.ts";
 import type { Scenario } from "../scenario/load.ts";
 import type { RunReport } from "../scenario/report.ts";
@@ -132,6 +133,10 @@ function captureFiles(
   }
   const [folderPath, fileName] = splitPath(options, scenario);
   const folder = new OutputFolder(folderPath);
+  const commit = (): void => {
+    writeKeys(lab, folder);
+    folder.commit();
+  };
   if (options.format === "pcapng") {
     const file = folder.create(fileName);
     const writer = pcapng(lab, devices, file, scenario, options);
@@ -139,7 +144,7 @@ function captureFiles(
       names: [join(folderPath, fileName)],
       finish() {
         writer.close();
-        folder.commit();
+        commit();
       },
       abandon: () => folder.abandon(),
     };
@@ -161,10 +166,19 @@ function captureFiles(
     names: writers.map(({ name }) => join(folderPath, name)),
     finish() {
       for (const { writer } of writers) writer.close();
-      folder.commit();
+      commit();
     },
     abandon: () => folder.abandon(),
   };
+}
+
+/** Where a run ends with security associations, their keys go beside the capture: `esp_sa`, a file of a Wireshark profile. */
+function writeKeys(lab: Lab, folder: OutputFolder): void {
+  const associations = [...lab.world.namespaces.values()].flatMap(({ xfrm }) =>
+    xfrm === undefined ? [] : [xfrm.states.list],
+  );
+  const keys = wiresharkEspSa(associations);
+  if (keys !== "") folder.create("esp_sa").write(new TextEncoder().encode(keys));
 }
 
 function writeToStdout(bytes: Uint8Array): void {
