@@ -80,5 +80,5 @@ describe("A bad scenario file", () => {
   });
 });
 
-/** What a setup command comes to is known when it has run. */
-const FOUND_ONLY_BY_A_RUN = /^setup-(node-)?command-fails|^setup-does-not-end|^topology-(bad-quotes|command-fails)/;
+/** What a setup command comes to, and which interfaces there are, is known when the world has been built. */
+const FOUND_ONLY_BY_A_RUN = /^setup-(node-)?command-fails|^setup-does-not-end|^topology-(bad-quotes|command-fails)|^(capture|expect)-unknown-interface/;
