@@ -80,5 +80,6 @@ describe("A bad scenario file", () => {
   });
 });
 
-/** What a setup command comes to, and which interfaces there are, is known when the world has been built. */
-const FOUND_ONLY_BY_A_RUN = /^setup-(node-)?command-fails|^setup-does-not-end|^topology-(bad-quotes|command-fails)|^(capture|expect)-unknown-interface/;
+/** What a setup command comes to, and which interfaces there are, is known when the network has been built. */
+const FOUND_ONLY_BY_A_RUN =
+  /^setup-(node-)?command-fails|^setup-does-not-end|^topology-(bad-quotes|command-fails)|-unknown-interface/;
