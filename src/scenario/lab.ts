@@ -5,6 +5,7 @@
 import { MemorySink } from "../capture/byte-sink.ts";
 import { PcapngWriter } from "../capture/pcapng-writer.ts";
 import type { Host } from "../commands/host.ts";
+import { DEFAULT_START_SECONDS } from "../commands/wall-date.ts";
 import { DROP_REASONS, type DropReason } from "../linux/drop-reason.ts";
 import type { FrameId, FrameObserver, Place } from "../linux/frame-store.ts";
 import type { NetDevice } from "../linux/net-device.ts";
@@ -23,8 +24,6 @@ import { nearest } from "./problem.ts";
 import type { RunReport } from "./report.ts";
 import { Timeline } from "./timeline.ts";
 
-/** 2026-01-01T00:00:00Z: where runs begin unless the scenario says otherwise. */
-const DEFAULT_START_SECONDS = 1_767_225_600;
 /** The end of a run is looked for this often; fixed, so that it does not depend on how the run is sliced. */
 const LOOK_NS = 10 * MILLISECOND;
 /** What is still on its way when all is done gets this long to arrive. */
