@@ -27,6 +27,14 @@ export class ProtobufWriter {
     this.#varint(Number.parseInt(value.slice(0, 8), 16), Number.parseInt(value.slice(8), 16));
   }
 
+  /** IEEE 754 single precision. */
+  float(field: number, value: number): void {
+    this.#tag(field, FIXED32);
+    this.#reserve(4);
+    new DataView(this.#bytes.buffer).setFloat32(this.#length, value, true);
+    this.#length += 4;
+  }
+
   bool(field: number, value: boolean): void {
     this.uint(field, value ? 1 : 0);
   }
@@ -123,6 +131,12 @@ export class ProtobufReader {
   bool(): boolean {
     if (this.#wireType !== VARINT) this.malformed = true;
     return this.#high !== 0 || this.#low !== 0;
+  }
+
+  float(): number {
+    if (this.#wireType !== FIXED32) this.malformed = true;
+    if (this.malformed) return 0;
+    return new DataView(this.#bytes.buffer, this.#bytes.byteOffset).getFloat32(this.#start, true);
   }
 
   /** The field's bytes, copied. */
