@@ -15,9 +15,10 @@ import type { BridgePort, FrameRelay } from "./bridge-port.ts";
 import type { SpanningTree } from "./bridge-stp.ts";
 import { classify, dress, VLAN_REFUSED, type VlanGroup } from "./bridge-vlan.ts";
 import type { DropReason } from "./drop-reason.ts";
-import type { FdbEntry, FilteringDatabase } from "./filtering-database.ts";
+import type { FilteringDatabase } from "./filtering-database.ts";
 import { FRAME_FLAG_FOR_HOST } from "./frame-flags.ts";
 import { type FrameId, type FrameStore, NO_FRAME } from "./frame-store.ts";
+import { NO_ROW } from "./mac-rows.ts";
 import type { Driver, NetDevice } from "./net-device.ts";
 import type { StormGuard } from "./storm-guard.ts";
 
@@ -144,16 +145,16 @@ export class BridgeRelay implements Driver, FrameRelay {
 
     const destinationHigh = ethernet.destinationHigh(bytes, at);
     const destinationLow = ethernet.destinationLow(bytes, at);
-    let entry = this.#fdb.lookupFrom(ingress.number, destinationHigh, destinationLow, vlan, nowNs);
-    if (entry === undefined && vlan !== 0) entry = this.#localIn(destinationHigh, destinationLow, nowNs);
-    if (entry === undefined) {
+    let row = this.#fdb.lookup(destinationHigh, destinationLow, vlan, nowNs);
+    if (row === NO_ROW && vlan !== 0) row = this.#localIn(destinationHigh, destinationLow, nowNs);
+    if (row === NO_ROW) {
       if (bridge.device.promiscuous) this.#showTap(frame);
       this.#flood(ingress, frame, "unicast", vlan, false);
-    } else if (entry.local) {
+    } else if (this.#fdb.isLocal(row)) {
       this.#takeIn(ingress, frame, vlan, destinationHigh, destinationLow);
     } else {
       if (bridge.device.promiscuous) this.#showTap(frame);
-      this.#forward(ingress, entry.port, frame, vlan);
+      this.#forward(ingress, this.#fdb.port(row), frame, vlan);
     }
   }
 
@@ -178,14 +179,14 @@ export class BridgeRelay implements Driver, FrameRelay {
       this.#relayGroup(undefined, frame, vlan);
       return;
     }
-    const entry = this.#bridge.fdb.lookup(
+    const row = this.#fdb.lookup(
       ethernet.destinationHigh(bytes, at),
       ethernet.destinationLow(bytes, at),
       vlan,
       this.#clock.nowNs,
     );
-    if (entry === undefined) this.#flood(undefined, frame, "unicast", vlan, false);
-    else this.#forward(undefined, entry.port, frame, vlan);
+    if (row === NO_ROW) this.#flood(undefined, frame, "unicast", vlan, false);
+    else this.#forward(undefined, this.#fdb.port(row), frame, vlan);
   }
 
   #relayGroup(ingress: BridgePort | undefined, frame: FrameId, vlan: number): void {
@@ -323,9 +324,9 @@ export class BridgeRelay implements Driver, FrameRelay {
   }
 
   /** With VLAN filtering, local addresses are kept once, for all VLANs. */
-  #localIn(high: number, low: number, nowNs: Nanoseconds): FdbEntry | undefined {
-    const entry = this.#bridge.fdb.lookup(high, low, 0, nowNs);
-    return entry?.local === true ? entry : undefined;
+  #localIn(high: number, low: number, nowNs: Nanoseconds): number {
+    const row = this.#fdb.lookup(high, low, 0, nowNs);
+    return row !== NO_ROW && this.#fdb.isLocal(row) ? row : NO_ROW;
   }
 
   /** Is a frame to 01:80:c2:00:00:0x forwarded like any other? Without spanning tree, BPDUs are, so that others notice a loop. */

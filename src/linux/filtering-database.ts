@@ -10,7 +10,7 @@ import type { Nanoseconds } from "../sim/time.ts";
 import type { MacAddress } from "../wire/address.ts";
 import { joinHalves } from "../wire/ethernet.ts";
 import type { BridgePort } from "./bridge-port.ts";
-import { MacTable } from "./mac-table.ts";
+import { MacRows, NO_ROW, ROW_TIMES, ROW_WORDS, SERIAL, TARGET, UPDATED, USED } from "./mac-rows.ts";
 
 /** How an entry came to be and how long it stays; as `bridge fdb` shows it. */
 export interface FdbFlags {
@@ -26,6 +26,7 @@ export interface FdbFlags {
   readonly external: boolean;
 }
 
+/** An entry as it was when it was asked for. */
 export interface FdbEntry extends FdbFlags {
   readonly address: MacAddress;
   /** 0 unless the bridge filters by VLAN. */
@@ -43,58 +44,23 @@ const LEARNT: FdbFlags = { local: false, fixed: false, byUser: false, sticky: fa
 /** Expired entries that nobody looks at are swept out when the table has grown to this, and to each double of what was left. */
 const FIRST_SWEEP = 256;
 
-/** One entry. Only this file changes it. */
-class Entry implements FdbEntry {
-  readonly high: number;
-  readonly low: number;
-  readonly vlan: number;
-  port: BridgePort | undefined;
-  local: boolean;
-  fixed: boolean;
-  byUser: boolean;
-  sticky: boolean;
-  external: boolean;
-  updatedNs: Nanoseconds;
-  usedNs: Nanoseconds;
-  /** Still in the table. */
-  held = true;
-  /** Place in the order of creation, for lists. */
-  readonly born: number;
-
-  constructor(
-    key: { high: number; low: number; vlan: number; born: number },
-    port: BridgePort | undefined,
-    flags: FdbFlags,
-    nowNs: Nanoseconds,
-  ) {
-    this.high = key.high;
-    this.low = key.low;
-    this.vlan = key.vlan;
-    this.born = key.born;
-    this.port = port;
-    this.local = flags.local;
-    this.fixed = flags.fixed;
-    this.byUser = flags.byUser;
-    this.sticky = flags.sticky;
-    this.external = flags.external;
-    this.updatedNs = nowNs;
-    this.usedNs = nowNs;
-  }
-
-  get address(): MacAddress {
-    return joinHalves(this.high, this.low);
-  }
-}
+// A row's target: a number of `#ports`, and the flags above it.
+const PORT_BITS = 16;
+const PORT = (1 << PORT_BITS) - 1;
+const LOCAL = 1 << PORT_BITS;
+const FIXED = 2 << PORT_BITS;
+const BY_USER = 4 << PORT_BITS;
+const STICKY = 8 << PORT_BITS;
+const EXTERNAL = 16 << PORT_BITS;
+const AGELESS = FIXED | EXTERNAL;
 
 export class FilteringDatabase {
   /** Dynamic entries older than this are gone; 0: nothing is learnt. */
   ageingNs: Nanoseconds;
   /** Keyed by the address and, above its 16 high bits, the VLAN. */
-  readonly #table = new MacTable<Entry>();
-  /** By port number: behind most ports is one host, whose entry is found without a search (81 ns a relay become 71). */
-  readonly #lastLearnt: (Entry | undefined)[] = [];
-  /** The same for destinations: which entry led the last frame of a port. */
-  readonly #lastLed: (Entry | undefined)[] = [];
+  readonly #rows = new MacRows();
+  /** By port number; 0 is the bridge's own device. */
+  readonly #ports: (BridgePort | undefined)[] = [undefined];
   #born = 0;
   #sweepAt = FIRST_SWEEP;
 
@@ -104,41 +70,30 @@ export class FilteringDatabase {
 
   /** Entries held, expired ones that nobody has looked at since included. */
   get size(): number {
-    return this.#table.size;
+    return this.#rows.size;
   }
 
   /** The live entry of an address (its halves as frames carry them), or undefined. An expired one is removed on sight. */
   find(high: number, low: number, vlan: number, nowNs: Nanoseconds): FdbEntry | undefined {
-    return this.#live(high, low, vlan, nowNs);
+    const row = this.#live(high, low, vlan, nowNs);
+    return row === NO_ROW ? undefined : this.#entry(row);
   }
 
-  /** As `find`, for an entry that is to lead a frame. */
-  lookup(high: number, low: number, vlan: number, nowNs: Nanoseconds): FdbEntry | undefined {
-    const entry = this.#live(high, low, vlan, nowNs);
-    if (entry !== undefined) entry.usedNs = nowNs;
-    return entry;
+  /** The row of the live entry that leads a frame, which notes the use, or `NO_ROW`. Good until the next call of another method but `isLocal` and `port`. */
+  lookup(high: number, low: number, vlan: number, nowNs: Nanoseconds): number {
+    const row = this.#live(high, low, vlan, nowNs);
+    if (row !== NO_ROW) this.#rows.times[row * ROW_TIMES + USED] = nowNs;
+    return row;
   }
 
-  /** `lookup` for a frame that came in by port `number`: most follow another with the same destination. */
-  lookupFrom(number: number, high: number, low: number, vlan: number, nowNs: Nanoseconds): FdbEntry | undefined {
-    const last = this.#lastLed[number];
-    if (
-      last !== undefined &&
-      last.low === low &&
-      last.high === high &&
-      last.vlan === vlan &&
-      last.held &&
-      !this.#expired(last, nowNs)
-    ) {
-      last.usedNs = nowNs;
-      return last;
-    }
-    const entry = this.#live(high, low, vlan, nowNs);
-    if (entry !== undefined) {
-      entry.usedNs = nowNs;
-      this.#lastLed[number] = entry;
-    }
-    return entry;
+  /** Does the row lead to the host? */
+  isLocal(row: number): boolean {
+    return (this.#rows.words[row * ROW_WORDS + TARGET]! & LOCAL) !== 0;
+  }
+
+  /** Where the row leads; undefined: to the bridge's own device. */
+  port(row: number): BridgePort | undefined {
+    return this.#ports[this.#rows.words[row * ROW_WORDS + TARGET]! & PORT];
   }
 
   /**
@@ -147,87 +102,60 @@ export class FilteringDatabase {
    */
   learn(high: number, low: number, vlan: number, port: BridgePort, nowNs: Nanoseconds): boolean {
     if (this.ageingNs === 0) return true;
-    const last = this.#lastLearnt[port.number];
-    if (
-      last !== undefined &&
-      last.low === low &&
-      last.high === high &&
-      last.vlan === vlan &&
-      last.port === port &&
-      last.held &&
-      !this.#expired(last, nowNs)
-    ) {
-      last.updatedNs = nowNs;
-      return true;
-    }
-    return this.#learnBySearch(high, low, vlan, port, nowNs);
-  }
-
-  #learnBySearch(high: number, low: number, vlan: number, port: BridgePort, nowNs: Nanoseconds): boolean {
-    const entry = this.#live(high, low, vlan, nowNs);
-    if (entry === undefined) {
+    const row = this.#live(high, low, vlan, nowNs);
+    if (row === NO_ROW) {
       this.#insert(high, low, vlan, port, LEARNT, nowNs);
       return true;
     }
-    if (entry.local) return false;
-    this.#lastLearnt[port.number] = entry;
-    entry.updatedNs = nowNs;
-    if (entry.port !== port && !entry.sticky) {
-      entry.port = port;
-      entry.external = false;
-    }
+    const words = this.#rows.words;
+    const at = row * ROW_WORDS + TARGET;
+    const target = words[at]!;
+    if ((target & LOCAL) !== 0) return false;
+    this.#rows.times[row * ROW_TIMES + UPDATED] = nowNs;
+    if ((target & PORT) !== port.number && (target & STICKY) === 0)
+      words[at] = this.#number(port) | (target & ~PORT & ~EXTERNAL);
     return true;
   }
 
   /** Makes an entry, or changes the one that is there. */
   set(address: MacAddress, vlan: number, port: BridgePort | undefined, flags: FdbFlags, nowNs: Nanoseconds): void {
     const [high, low] = halves(address);
-    const entry = this.#live(high, low, vlan, nowNs);
-    if (entry === undefined) {
-      this.#insert(high, low, vlan, port, flags, nowNs);
-      return;
-    }
-    entry.port = port;
-    entry.local = flags.local;
-    entry.fixed = flags.fixed;
-    entry.byUser = flags.byUser;
-    entry.sticky = flags.sticky;
-    entry.external = flags.external;
-    entry.updatedNs = nowNs;
-    entry.usedNs = nowNs;
+    const row = this.#live(high, low, vlan, nowNs);
+    if (row === NO_ROW) this.#insert(high, low, vlan, port, flags, nowNs);
+    else this.#put(row, port, flags, nowNs);
   }
 
   get(address: MacAddress, vlan: number, nowNs: Nanoseconds): FdbEntry | undefined {
     const [high, low] = halves(address);
-    return this.#live(high, low, vlan, nowNs);
+    return this.find(high, low, vlan, nowNs);
   }
 
   delete(entry: FdbEntry): void {
     const [high, low] = halves(entry.address);
-    const held = this.#table.get(high | (entry.vlan << 16), low);
-    if (held !== undefined) this.#remove(held);
+    const row = this.#rows.find(high | (entry.vlan << 16), low);
+    if (row !== NO_ROW) this.#rows.remove(row);
   }
 
   /** Live entries, the newest first: the order of the kernel's list. */
   list(nowNs: Nanoseconds): FdbEntry[] {
-    const live = this.#table.values().filter((entry) => !this.#expired(entry, nowNs));
-    return live.sort((a, b) => b.born - a.born);
+    this.#sweep(nowNs);
+    const { words } = this.#rows;
+    const born = (row: number): number => words[row * ROW_WORDS + SERIAL]!;
+    const rows = this.#rows.rows().sort((a, b) => born(b) - born(a));
+    return rows.map((row) => this.#entry(row));
   }
 
-  #live(high: number, low: number, vlan: number, nowNs: Nanoseconds): Entry | undefined {
-    const entry = this.#table.get(high | (vlan << 16), low);
-    if (entry === undefined || !this.#expired(entry, nowNs)) return entry;
-    this.#remove(entry);
-    return undefined;
+  #live(high: number, low: number, vlan: number, nowNs: Nanoseconds): number {
+    const row = this.#rows.find(high | (vlan << 16), low);
+    if (row === NO_ROW || !this.#expired(row, nowNs)) return row;
+    this.#rows.remove(row);
+    return NO_ROW;
   }
 
-  #remove(entry: Entry): void {
-    entry.held = false;
-    this.#table.delete(entry.high | (entry.vlan << 16), entry.low);
-  }
-
-  #expired(entry: Entry, nowNs: Nanoseconds): boolean {
-    return !entry.fixed && !entry.external && entry.updatedNs + this.ageingNs <= nowNs;
+  #expired(row: number, nowNs: Nanoseconds): boolean {
+    const rows = this.#rows;
+    if (rows.times[row * ROW_TIMES + UPDATED]! + this.ageingNs > nowNs) return false;
+    return (rows.words[row * ROW_WORDS + TARGET]! & AGELESS) === 0;
   }
 
   #insert(
@@ -238,16 +166,60 @@ export class FilteringDatabase {
     flags: FdbFlags,
     nowNs: Nanoseconds,
   ): void {
-    if (this.#table.size >= this.#sweepAt) this.#sweep(nowNs);
-    this.#table.set(high | (vlan << 16), low, new Entry({ high, low, vlan, born: this.#born++ }, port, flags, nowNs));
+    if (this.#rows.size >= this.#sweepAt) {
+      this.#sweep(nowNs);
+      this.#sweepAt = Math.max(FIRST_SWEEP, this.#rows.size * 2);
+    }
+    const row = this.#rows.insert(high | (vlan << 16), low);
+    this.#rows.words[row * ROW_WORDS + SERIAL] = this.#born++;
+    this.#put(row, port, flags, nowNs);
+  }
+
+  #put(row: number, port: BridgePort | undefined, flags: FdbFlags, nowNs: Nanoseconds): void {
+    const { words, times } = this.#rows;
+    words[row * ROW_WORDS + TARGET] = this.#number(port) | bitsOf(flags);
+    times[row * ROW_TIMES + UPDATED] = nowNs;
+    times[row * ROW_TIMES + USED] = nowNs;
+  }
+
+  /** The port's number, which leads to the port from now on: its last owner's entries went with it. */
+  #number(port: BridgePort | undefined): number {
+    if (port === undefined) return 0;
+    this.#ports[port.number] = port;
+    return port.number;
+  }
+
+  #entry(row: number): FdbEntry {
+    const { words, times } = this.#rows;
+    const high = this.#rows.high(row);
+    const target = words[row * ROW_WORDS + TARGET]!;
+    return {
+      address: joinHalves(high & 0xffff, this.#rows.low(row)),
+      vlan: high >>> 16,
+      port: this.#ports[target & PORT],
+      local: (target & LOCAL) !== 0,
+      fixed: (target & FIXED) !== 0,
+      byUser: (target & BY_USER) !== 0,
+      sticky: (target & STICKY) !== 0,
+      external: (target & EXTERNAL) !== 0,
+      updatedNs: times[row * ROW_TIMES + UPDATED]!,
+      usedNs: times[row * ROW_TIMES + USED]!,
+    };
   }
 
   #sweep(nowNs: Nanoseconds): void {
-    for (const entry of this.#table.values()) {
-      if (this.#expired(entry, nowNs)) this.#remove(entry);
-    }
-    this.#sweepAt = Math.max(FIRST_SWEEP, this.#table.size * 2);
+    this.#rows.removeWhere((row) => this.#expired(row, nowNs));
   }
+}
+
+function bitsOf(flags: FdbFlags): number {
+  return (
+    (flags.local ? LOCAL : 0) |
+    (flags.fixed ? FIXED : 0) |
+    (flags.byUser ? BY_USER : 0) |
+    (flags.sticky ? STICKY : 0) |
+    (flags.external ? EXTERNAL : 0)
+  );
 }
 
 function halves(address: MacAddress): [number, number] {

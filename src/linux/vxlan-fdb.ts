@@ -5,47 +5,30 @@
  *
  * Ageing is checked whenever an entry is looked at: nobody can tell that from the kernel's timer.
  */
-import { assert } from "../sim/assert.ts";
 import type { Clock } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import { IPV4_ANY, type Ipv4Address, isGroup, type MacAddress, type Vni } from "../wire/address.ts";
+import { joinHalves } from "../wire/ethernet.ts";
 import type { Errno } from "./errno.ts";
-import { MacTable } from "./mac-table.ts";
+import { MacRows, NO_ROW, ROW_TIMES, ROW_WORDS, SERIAL, TARGET, UPDATED, USED } from "./mac-rows.ts";
 import type { NetDevice } from "./net-device.ts";
-import type { LinkOutput, Path } from "./path.ts";
+import { isSame, type VxlanRemote, type VxlanRemoteKey, VxlanRemotes } from "./vxlan-remotes.ts";
 
 /** `permanent` and `static` (NUD_NOARP) stay; `reachable` is learnt or added as `dynamic`, and ages. */
 export type VxlanFdbState = "permanent" | "static" | "reachable";
 
-/** One destination of an entry, and the way to it as routing last told. */
-export interface VxlanRemote {
-  readonly address: Ipv4Address;
-  readonly port: number;
-  readonly vni: Vni;
-  /** `via`: the underlay device to leave by. */
-  readonly device: NetDevice | undefined;
-  /** Kept until the routing tables' generation moves on. */
-  path: Path | undefined;
-  /** While it is `FrameStore.shortcutEpoch`, outer packets of at most `readyBytes` go from `readySource` straight to `readyLink`. */
-  readyEpoch: number;
-  readyBytes: number;
-  readySource: Ipv4Address;
-  readyLink: LinkOutput | undefined;
-}
-
+/** An entry as it was when it was asked for. */
 export interface VxlanFdbEntry {
   readonly mac: MacAddress;
   /** At least one; the first one configured is sent to last. */
-  readonly remotes: VxlanRemote[];
-  state: VxlanFdbState;
+  readonly remotes: readonly VxlanRemote[];
+  readonly state: VxlanFdbState;
   /** Set by a control plane (`extern_learn`): does not age. */
-  externallyLearnt: boolean;
-  addedByUser: boolean;
+  readonly externallyLearnt: boolean;
   /** Last change, or last frame received from this MAC address. */
-  updatedNs: Nanoseconds;
+  readonly updatedNs: Nanoseconds;
   /** Last frame sent to this MAC address. */
-  usedNs: Nanoseconds;
-  readonly serial: number;
+  readonly usedNs: Nanoseconds;
 }
 
 /** What `bridge fdb add|append|replace … dev vxlan0` says. */
@@ -69,13 +52,23 @@ export interface VxlanFdbProblem {
 /** A learnt source: taken, or refused for an entry that may not move. */
 export type Learnt = "learnt" | "fixed";
 
+// A row's target: the number of a list of remotes, and the flags above it.
+const LIST_BITS = 24;
+const LIST = (1 << LIST_BITS) - 1;
+const PERMANENT = 1 << LIST_BITS;
+const STATIC = 2 << LIST_BITS;
+const EXTERNALLY_LEARNT = 4 << LIST_BITS;
+const ADDED_BY_USER = 8 << LIST_BITS;
+const STAYS = PERMANENT | STATIC;
+
 export class VxlanFdb {
   readonly #clock: Clock;
   readonly #defaultPort: number;
   readonly #defaultVni: Vni;
   readonly #ageingNs: Nanoseconds;
   readonly #maximum: number;
-  readonly #table = new MacTable<VxlanFdbEntry>();
+  readonly #rows = new MacRows();
+  readonly #remotes = new VxlanRemotes();
   #serial = 0;
 
   constructor(options: { clock: Clock; port: number; vni: Vni; ageingNs: Nanoseconds; maximumAddresses: number }) {
@@ -89,65 +82,66 @@ export class VxlanFdb {
   /** The newest first, as `bridge fdb show` prints them. */
   list(): readonly VxlanFdbEntry[] {
     this.#removeAged();
-    return this.#table.values().sort((a, b) => b.serial - a.serial);
+    const { words } = this.#rows;
+    const serial = (row: number): number => words[row * ROW_WORDS + SERIAL]!;
+    const rows = this.#rows.rows().sort((a, b) => serial(b) - serial(a));
+    return rows.map((row) => this.#entry(row));
   }
 
   /** Where frames for a MAC address, given by its halves, go; without the default entry. Notes the use. */
-  lookup(high: number, low: number): VxlanFdbEntry | undefined {
-    const entry = this.#current(high, low);
-    if (entry !== undefined) entry.usedNs = this.#clock.nowNs;
-    return entry;
+  lookup(high: number, low: number): readonly VxlanRemote[] | undefined {
+    const row = this.#current(high, low);
+    if (row === NO_ROW) return undefined;
+    this.#rows.times[row * ROW_TIMES + USED] = this.#clock.nowNs;
+    return this.#remotes.at(this.#rows.words[row * ROW_WORDS + TARGET]! & LIST);
   }
 
   /** The all-zero entry. */
-  lookupDefault(): VxlanFdbEntry | undefined {
+  lookupDefault(): readonly VxlanRemote[] | undefined {
     return this.lookup(0, 0);
   }
 
   /** A frame from `mac` (no group address, not zero) came from the VTEP `source`: vxlan_snoop. */
   learn(high: number, low: number, source: Ipv4Address): Learnt {
-    const entry = this.#current(high, low);
-    if (entry === undefined) {
-      this.#create(mac(high, low), this.#remote({ address: source }), "reachable", false, false);
+    const row = this.#current(high, low);
+    if (row === NO_ROW) {
+      this.#create(high, low, this.#key({ address: source }), 0);
       return "learnt";
     }
-    entry.updatedNs = this.#clock.nowNs;
-    const first = entry.remotes[0]!;
+    this.#rows.times[row * ROW_TIMES + UPDATED] = this.#clock.nowNs;
+    const target = this.#rows.words[row * ROW_WORDS + TARGET]!;
+    const first = this.#remotes.at(target & LIST)[0]!;
     if (first.address === source && first.device === undefined) return "learnt";
-    if (entry.state !== "reachable") return "fixed";
-    entry.remotes[0] = { ...first, address: source, device: undefined, path: undefined, readyEpoch: -1 };
+    if ((target & STAYS) !== 0) return "fixed";
+    this.#lead(row, { address: source, port: first.port, vni: first.vni, device: undefined });
     return "learnt";
   }
 
   /** `bridge fdb add`: refused when there is an entry. */
   add(request: VxlanFdbRequest): VxlanFdbProblem | undefined {
-    const entry = this.#entryOf(request.mac);
-    if (entry !== undefined) return { errno: "EEXIST", message: undefined };
+    if (this.#rowOf(request.mac) !== NO_ROW) return { errno: "EEXIST", message: undefined };
     return this.#createBy(request);
   }
 
   /** `bridge fdb append`: one more remote for a group or the default; an existing unicast entry keeps its remote. */
   append(request: VxlanFdbRequest): VxlanFdbProblem | undefined {
-    const entry = this.#entryOf(request.mac);
-    if (entry === undefined) return this.#createBy(request);
-    this.#change(entry, request);
-    if (!takesSeveral(request.mac)) return undefined;
-    const remote = this.#remote(request);
-    if (!entry.remotes.some((other) => same(other, remote))) entry.remotes.push(remote);
+    const row = this.#rowOf(request.mac);
+    if (row === NO_ROW) return this.#createBy(request);
+    this.#change(row, request);
+    if (takesSeveral(request.mac)) this.#point(row, this.#remotes.extend(this.#listOf(row), this.#key(request)));
     return undefined;
   }
 
   /** `bridge fdb replace`: the entry's first remote changes; only for unicast addresses. */
   replace(request: VxlanFdbRequest): VxlanFdbProblem | undefined {
-    const entry = this.#entryOf(request.mac);
-    if (entry === undefined) {
+    const row = this.#rowOf(request.mac);
+    if (row === NO_ROW) {
       if (takesSeveral(request.mac)) return { errno: "EOPNOTSUPP", message: undefined };
       return this.#createBy(request);
     }
-    this.#change(entry, request);
+    this.#change(row, request);
     if (takesSeveral(request.mac)) return { errno: "EOPNOTSUPP", message: "Cannot replace non-unicast fdb entries" };
-    const remote = this.#remote(request);
-    if (!entry.remotes.some((other) => same(other, remote))) entry.remotes[0] = remote;
+    this.#lead(row, this.#key(request));
     return undefined;
   }
 
@@ -158,119 +152,142 @@ export class VxlanFdb {
   delete(
     request: Omit<VxlanFdbRequest, "address"> & { address?: Ipv4Address | undefined },
   ): VxlanFdbProblem | undefined {
-    const entry = this.#entryOf(request.mac);
-    if (entry === undefined) return { errno: "ENOENT", message: undefined };
+    const row = this.#rowOf(request.mac);
+    if (row === NO_ROW) return { errno: "ENOENT", message: undefined };
     if (request.address === undefined || request.address === IPV4_ANY) {
-      this.#remove(entry);
+      this.#remove(row);
       return undefined;
     }
-    const remote = this.#remote({ ...request, address: request.address });
-    const index = entry.remotes.findIndex((other) => same(other, remote));
-    if (index < 0) return undefined;
-    if (entry.remotes.length > 1) entry.remotes.splice(index, 1);
-    else this.#remove(entry);
+    const key = this.#key({ ...request, address: request.address });
+    const remotes = this.#remotes.at(this.#listOf(row));
+    if (!remotes.some((remote) => isSame(remote, key))) return undefined;
+    if (remotes.length > 1) this.#point(row, this.#remotes.reduce(this.#listOf(row), key));
+    else this.#remove(row);
     return undefined;
   }
 
   /** What the device's going down does: learnt entries go, permanent and static ones stay. */
   flushLearnt(): void {
-    for (const entry of this.#table.values()) if (entry.state === "reachable") this.#remove(entry);
+    this.#removeWhere((row) => (this.#flags(row) & STAYS) === 0);
   }
 
   /** `bridge fdb flush dev vxlan0`; with `keepPermanent` only what could age. */
   flush(keepPermanent = false): void {
-    for (const entry of this.#table.values()) if (!keepPermanent || entry.state !== "permanent") this.#remove(entry);
+    this.#removeWhere((row) => !keepPermanent || (this.#flags(row) & PERMANENT) === 0);
   }
 
   #createBy(request: VxlanFdbRequest): VxlanFdbProblem | undefined {
-    const state = request.state ?? "permanent";
-    const made = this.#create(request.mac, this.#remote(request), state, request.externallyLearnt ?? false, true);
+    const made = this.#create(highOf(request.mac), lowOf(request.mac), this.#key(request), flagsOf(request));
     return made ? undefined : { errno: "ENOSPC", message: undefined };
   }
 
-  #create(
-    address: MacAddress,
-    remote: VxlanRemote,
-    state: VxlanFdbState,
-    externallyLearnt: boolean,
-    addedByUser: boolean,
-  ): boolean {
-    if (this.#maximum > 0 && this.#table.size >= this.#maximum) {
+  #create(high: number, low: number, remote: VxlanRemoteKey, flags: number): boolean {
+    if (this.#maximum > 0 && this.#rows.size >= this.#maximum) {
       this.#removeAged();
-      if (this.#table.size >= this.#maximum) return false;
+      if (this.#rows.size >= this.#maximum) return false;
     }
     const nowNs = this.#clock.nowNs;
-    this.#table.set(highOf(address), lowOf(address), {
-      mac: address,
-      remotes: [remote],
-      state,
-      externallyLearnt,
-      addedByUser,
-      updatedNs: nowNs,
-      usedNs: nowNs,
-      serial: this.#serial++,
-    });
+    const row = this.#rows.insert(high, low);
+    const { words, times } = this.#rows;
+    words[row * ROW_WORDS + TARGET] = this.#remotes.take(remote) | flags;
+    words[row * ROW_WORDS + SERIAL] = this.#serial++;
+    times[row * ROW_TIMES + UPDATED] = nowNs;
+    times[row * ROW_TIMES + USED] = nowNs;
     return true;
   }
 
   /** A control plane's request does not take over what a user has added. */
-  #change(entry: VxlanFdbEntry, request: VxlanFdbRequest): void {
-    const externallyLearnt = request.externallyLearnt ?? false;
-    if (externallyLearnt && entry.addedByUser && !entry.externallyLearnt) return;
-    entry.state = request.state ?? "permanent";
-    entry.externallyLearnt = externallyLearnt;
-    entry.addedByUser = true;
-    entry.updatedNs = this.#clock.nowNs;
+  #change(row: number, request: VxlanFdbRequest): void {
+    const flags = this.#flags(row);
+    if (request.externallyLearnt === true && (flags & ADDED_BY_USER) !== 0 && (flags & EXTERNALLY_LEARNT) === 0) return;
+    this.#rows.words[row * ROW_WORDS + TARGET] = this.#listOf(row) | flagsOf(request);
+    this.#rows.times[row * ROW_TIMES + UPDATED] = this.#clock.nowNs;
   }
 
-  #remote(request: Omit<VxlanFdbRequest, "mac">): VxlanRemote {
+  #key(request: Omit<VxlanFdbRequest, "mac">): VxlanRemoteKey {
     return {
       address: request.address,
       port: request.port ?? this.#defaultPort,
       vni: request.vni ?? this.#defaultVni,
       device: request.device,
-      path: undefined,
-      readyEpoch: -1,
-      readyBytes: 0,
-      readySource: IPV4_ANY,
-      readyLink: undefined,
     };
   }
 
-  #entryOf(address: MacAddress): VxlanFdbEntry | undefined {
+  /** The row's one remote becomes `key`. */
+  #lead(row: number, key: VxlanRemoteKey): void {
+    const before = this.#listOf(row);
+    this.#point(row, this.#remotes.take(key));
+    this.#remotes.release(before);
+  }
+
+  #point(row: number, list: number): void {
+    this.#rows.words[row * ROW_WORDS + TARGET] = this.#flags(row) | list;
+  }
+
+  #listOf(row: number): number {
+    return this.#rows.words[row * ROW_WORDS + TARGET]! & LIST;
+  }
+
+  #flags(row: number): number {
+    return this.#rows.words[row * ROW_WORDS + TARGET]! & ~LIST;
+  }
+
+  #entry(row: number): VxlanFdbEntry {
+    const flags = this.#flags(row);
+    return {
+      mac: joinHalves(this.#rows.high(row), this.#rows.low(row)),
+      remotes: this.#remotes.at(this.#listOf(row)),
+      state: (flags & PERMANENT) !== 0 ? "permanent" : (flags & STATIC) !== 0 ? "static" : "reachable",
+      externallyLearnt: (flags & EXTERNALLY_LEARNT) !== 0,
+      updatedNs: this.#rows.times[row * ROW_TIMES + UPDATED]!,
+      usedNs: this.#rows.times[row * ROW_TIMES + USED]!,
+    };
+  }
+
+  #rowOf(address: MacAddress): number {
     return this.#current(highOf(address), lowOf(address));
   }
 
-  /** The entry, unless its time is over. */
-  #current(high: number, low: number): VxlanFdbEntry | undefined {
-    const entry = this.#table.get(high, low);
-    if (entry === undefined || !this.#aged(entry)) return entry;
-    this.#remove(entry);
-    return undefined;
+  /** The row, unless its time is over. */
+  #current(high: number, low: number): number {
+    const row = this.#rows.find(high, low);
+    if (row === NO_ROW || !this.#aged(row)) return row;
+    this.#remove(row);
+    return NO_ROW;
   }
 
-  #aged(entry: VxlanFdbEntry): boolean {
-    if (entry.state !== "reachable" || entry.externallyLearnt || this.#ageingNs === 0) return false;
-    return this.#clock.nowNs - entry.updatedNs >= this.#ageingNs;
+  #aged(row: number): boolean {
+    if (this.#clock.nowNs - this.#rows.times[row * ROW_TIMES + UPDATED]! < this.#ageingNs) return false;
+    return this.#ageingNs !== 0 && (this.#flags(row) & (STAYS | EXTERNALLY_LEARNT)) === 0;
   }
 
   #removeAged(): void {
-    for (const entry of this.#table.values()) if (this.#aged(entry)) this.#remove(entry);
+    this.#removeWhere((row) => this.#aged(row));
   }
 
-  #remove(entry: VxlanFdbEntry): void {
-    const removed = this.#table.delete(highOf(entry.mac), lowOf(entry.mac));
-    assert(removed, "a VXLAN FDB entry removed twice");
+  #removeWhere(which: (row: number) => boolean): void {
+    this.#rows.removeWhere((row) => {
+      const chosen = which(row);
+      if (chosen) this.#remotes.release(this.#listOf(row));
+      return chosen;
+    });
   }
+
+  #remove(row: number): void {
+    this.#remotes.release(this.#listOf(row));
+    this.#rows.remove(row);
+  }
+}
+
+function flagsOf(request: VxlanFdbRequest): number {
+  const { state } = request;
+  const stays = state === "reachable" ? 0 : state === "static" ? STATIC : PERMANENT;
+  return stays | (request.externallyLearnt === true ? EXTERNALLY_LEARNT : 0) | ADDED_BY_USER;
 }
 
 /** The default entry and groups are replicated to. */
 function takesSeveral(address: MacAddress): boolean {
   return address === 0 || isGroup(address);
-}
-
-function same(a: VxlanRemote, b: VxlanRemote): boolean {
-  return a.address === b.address && a.port === b.port && a.vni === b.vni && a.device === b.device;
 }
 
 function highOf(address: MacAddress): number {
@@ -279,8 +296,4 @@ function highOf(address: MacAddress): number {
 
 function lowOf(address: MacAddress): number {
   return (address % 0x1_0000_0000) | 0;
-}
-
-function mac(high: number, low: number): MacAddress {
-  return (high * 0x1_0000_0000 + (low >>> 0)) as MacAddress;
 }

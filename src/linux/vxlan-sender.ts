@@ -14,9 +14,9 @@ import type { NetDevice } from "./net-device.ts";
 import type { Path } from "./path.ts";
 import { encapsulatedTypeOfService, innerDontFragment, innerTimeToLive, innerTypeOfService } from "./tunnel-ecn.ts";
 import { encapsulate, OUTER_BYTES, type OuterHeader } from "./vxlan-encapsulation.ts";
-import type { VxlanRemote } from "./vxlan-fdb.ts";
 import { fragmentationNeeded } from "./vxlan-path-mtu.ts";
 import { vxlanPortsOf } from "./vxlan-port.ts";
+import type { VxlanRemote } from "./vxlan-remotes.ts";
 import { OVERHEAD_BYTES, type VxlanSettings } from "./vxlan-settings.ts";
 
 const MAXIMUM_IPV4_BYTES = 65_535;

@@ -126,17 +126,16 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
       this.#answerArp(frame);
       return;
     }
-    const entry =
+    const remotes =
       this.fdb.lookup(ethernet.destinationHigh(bytes, at), ethernet.destinationLow(bytes, at)) ??
       this.fdb.lookupDefault();
-    if (entry === undefined) {
+    if (remotes === undefined) {
       if (this.settings.l2miss && !ethernet.isGroupDestination(bytes, at))
         this.namespace.neighbours.miss(this.device, { mac: ethernet.destination(bytes, at) });
       this.dropSent(frame, "vxlan-no-remote");
       return;
     }
     // The first remote gets the frame itself, so it is served last, and the others' copies leave before.
-    const remotes = entry.remotes;
     for (let index = 1; index < remotes.length; index++) this.#sender.send(frames.clone(frame), remotes[index]!);
     this.#sender.send(frame, remotes[0]!);
   }
@@ -190,8 +189,8 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
   }
 
   isLocal(address: MacAddress): boolean {
-    const entry = this.fdb.lookup(Math.floor(address / 0x1_0000_0000), (address % 0x1_0000_0000) | 0);
-    return entry !== undefined && entry.remotes[0]!.address === 0;
+    const remotes = this.fdb.lookup(Math.floor(address / 0x1_0000_0000), (address % 0x1_0000_0000) | 0);
+    return remotes !== undefined && remotes[0]!.address === 0;
   }
 
   missed(address: Ipv4Address): void {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { addFdbEntry, deleteFdbEntry, type FdbAddition, flushFdb } from "../../src/linux/bridge-fdb.ts";
 import type { BridgePort } from "../../src/linux/bridge-port.ts";
 import { type FdbFlags, FilteringDatabase } from "../../src/linux/filtering-database.ts";
+import { NO_ROW } from "../../src/linux/mac-rows.ts";
 import { SECOND } from "../../src/sim/time.ts";
 import { MAC_ZERO, type MacAddress } from "../../src/wire/address.ts";
 import { joinHalves } from "../../src/wire/ethernet.ts";
@@ -22,7 +23,7 @@ describe("The filtering database beside a Map", () => {
   });
 
   it("says the same, whatever is learnt, set, deleted and let age", () => {
-    const ports = [{}, {}, {}] as BridgePort[]; // only their identity matters
+    const ports = [{ number: 1 }, { number: 2 }, { number: 3 }] as BridgePort[]; // all that matters of them
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
         const fdb = new FilteringDatabase(300 * SECOND);
@@ -45,7 +46,8 @@ describe("The filtering database beside a Map", () => {
             if (entry !== undefined) fdb.delete(entry);
             model.delete(key);
           }
-          expect(fdb.lookup(high, low, vlan, nowNs)?.port).toBe(model.get(key)?.port);
+          const row = fdb.lookup(high, low, vlan, nowNs);
+          expect(row === NO_ROW ? undefined : fdb.port(row)).toBe(model.get(key)?.port);
         }
         const live = [...model.values()].filter((entry) => entry.fixed || entry.atNs + 300 * SECOND > nowNs);
         expect(fdb.list(nowNs)).toHaveLength(live.length);
@@ -55,14 +57,14 @@ describe("The filtering database beside a Map", () => {
 
   it("does not grow with addresses that were seen once and have aged", () => {
     const fdb = new FilteringDatabase(1);
-    const port = {} as BridgePort;
+    const port = { number: 1 } as BridgePort;
     for (let number = 0; number < 10_000; number++) fdb.learn(0x0242, number, 0, port, number * 10);
     expect(fdb.size).toBeLessThan(1_000);
   });
 
   it("lists the newest first, and keeps an entry's place when it moves", () => {
     const fdb = new FilteringDatabase(300 * SECOND);
-    const [a, b] = [{}, {}] as [BridgePort, BridgePort];
+    const [a, b] = [{ number: 1 }, { number: 2 }] as [BridgePort, BridgePort];
     fdb.learn(0x0242, 1, 0, a, 0);
     fdb.learn(0x0242, 2, 0, a, 1);
     fdb.learn(0x0242, 1, 0, b, 2);
@@ -71,7 +73,7 @@ describe("The filtering database beside a Map", () => {
 
   it("lets a static entry move by learning, but no sticky one", () => {
     const fdb = new FilteringDatabase(300 * SECOND);
-    const [a, b] = [{}, {}] as [BridgePort, BridgePort];
+    const [a, b] = [{ number: 1 }, { number: 2 }] as [BridgePort, BridgePort];
     fdb.set(farMac(1), 0, a, STATIC, 0);
     fdb.set(farMac(2), 0, a, { ...STATIC, sticky: true }, 0);
     fdb.learn(0x0242, 0x0a00_0001, 0, b, 1);

@@ -1,6 +1,4 @@
-import * as fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { MacTable } from "../../src/linux/mac-table.ts";
 import { VxlanFdb } from "../../src/linux/vxlan-fdb.ts";
 import { Random } from "../../src/sim/random.ts";
 import { Simulation } from "../../src/sim/simulation.ts";
@@ -135,33 +133,5 @@ describe("The VXLAN FDB, learning", () => {
     fdb.add({ mac: mac("02:00:00:00:00:03"), address: TWO, state: "reachable" });
     clock.run(301 * SECOND);
     expect(show()).toHaveLength(3);
-  });
-});
-
-describe("A table by MAC address", () => {
-  it("does what a Map does, whatever is set and deleted", () => {
-    // Few values in each half, so that keys meet again and rows collide.
-    const key = fc.tuple(fc.constantFrom(0, 0x0242, 0xffff), fc.integer({ min: -20, max: 20 }));
-    fc.assert(
-      fc.property(fc.array(fc.record({ key, remove: fc.boolean(), value: fc.nat() }), { maxLength: 200 }), (steps) => {
-        const table = new MacTable<number>();
-        const model = new Map<string, number>();
-        for (const {
-          key: [high, low],
-          remove,
-          value,
-        } of steps) {
-          if (remove) expect(table.delete(high, low)).toBe(model.delete(`${high} ${low}`));
-          else {
-            table.set(high, low, value);
-            model.set(`${high} ${low}`, value);
-          }
-          expect(table.size).toBe(model.size);
-        }
-        for (const high of [0, 0x0242, 0xffff])
-          for (let low = -20; low <= 20; low++) expect(table.get(high, low)).toBe(model.get(`${high} ${low}`));
-        expect(table.values().sort()).toEqual([...model.values()].sort());
-      }),
-    );
   });
 });
