@@ -25,6 +25,15 @@ export class Keyring {
     if (!this.#keys.some((known) => equal(known, key))) this.#keys.push(key);
   }
 
+  /** These alone from now on, the primary first: new ones come, the primary is set, old ones go (cluster.go SetPrimaryKey, RemoveKey). */
+  replace(keys: readonly GossipKey[]): void {
+    const [primary] = keys;
+    assert(primary !== undefined, "a keyring without keys");
+    for (const key of keys) this.add(key);
+    this.use(primary);
+    this.#keys = this.#keys.filter((known) => keys.some((key) => equal(key, known)));
+  }
+
   /** To the front; false when it is not in the ring. */
   use(key: GossipKey): boolean {
     const known = this.#keys.find((other) => equal(other, key));
@@ -39,6 +48,14 @@ export class Keyring {
     this.#keys = this.#keys.filter((other) => !equal(other, key));
     return true;
   }
+}
+
+/** networkdb's order, agent.go getKeys: by age, then the first two swapped, so that the middle one of three seals. */
+export function inOrderOfUse<Key extends { readonly lamportTime: number }>(keys: readonly Key[]): Key[] {
+  const byAge = [...keys].sort((one, other) => one.lamportTime - other.lamportTime);
+  const [oldest, middle] = byAge;
+  if (oldest === undefined || middle === undefined) return byAge;
+  return [middle, oldest, ...byAge.slice(2)];
 }
 
 function equal(one: GossipKey, other: GossipKey): boolean {

@@ -138,7 +138,11 @@ export class Memberlist {
   /** One whole message that came by a stream; what to answer on it before closing. */
   receiveStream(bytes: Uint8Array): { reply: Uint8Array | undefined; refusal: Malformed | undefined } {
     const message = stream.parse(bytes, this.#keyring);
-    if (typeof message === "string") return { reply: undefined, refusal: message };
+    if (typeof message === "string") {
+      const error = stream.complaint(bytes, this.#keyring, message);
+      const reply = error === undefined ? undefined : this.#outbox.sealedForStream({ kind: "error", error });
+      return { reply, refusal: message };
+    }
     switch (message.kind) {
       case "push-pull": {
         // the answer is what was known before the merge

@@ -159,6 +159,11 @@ export class NetworkDb {
     this.#joinCluster(bootstrap, () => {});
   }
 
+  /** The managers are at other addresses now; nobody is joined until it is needed. */
+  setBootstrap(bootstrap: readonly Endpoint[]): void {
+    this.#bootstrap = bootstrap;
+  }
+
   /** Says goodbye; `left` when the others were told, or a few seconds later. Nothing happens on its own after that. */
   leave(left: () => void): void {
     let isTold = false;
@@ -223,7 +228,7 @@ export class NetworkDb {
     return stream.measure(bytes, this.#keyring);
   }
 
-  /** A whole message on a stream that another opened, and what to answer on it. */
+  /** A whole message on a stream that another opened (or what `measureStream` refuses), and what to answer on it. */
   receiveStream(bytes: Uint8Array): { reply: Uint8Array | undefined; refusal: Malformed | undefined } {
     return this.#memberlist.receiveStream(bytes);
   }

@@ -22,7 +22,7 @@ export interface DatagramOutput {
 }
 /**
  * A TCP connection to open and write `bytes` to. The caller ends each exactly once: with the bytes of the reply if one is awaited, as sent if
- * none is, or as failed (refused, or `timeoutNs` over); then it closes the connection.
+ * none is, or as failed (refused, or out of time); then it closes the connection.
  */
 export interface StreamOutput {
   readonly kind: "stream";
@@ -31,6 +31,8 @@ export interface StreamOutput {
   readonly bytes: Uint8Array;
   readonly awaitsReply: boolean;
   readonly timeoutNs: Nanoseconds;
+  /** What `timeoutNs` is for: connecting alone, connecting and the rest anew (Go's deadline is set again), or all of it together. */
+  readonly timeoutCovers: "connecting" | "each-step" | "exchange";
 }
 
 /** Rumours that fit into what is left of a packet. */
@@ -85,7 +87,8 @@ export class Outbox {
     this.#awaiting.set(id, ended);
     const bytes = this.sealedForStream(message);
     const endpoint = { address: to.address, port: to.port };
-    this.#outputs.push({ kind: "stream", stream: id, to: endpoint, bytes, awaitsReply, timeoutNs });
+    const timeoutCovers = message.kind === "push-pull" ? "each-step" : awaitsReply ? "exchange" : "connecting";
+    this.#outputs.push({ kind: "stream", stream: id, to: endpoint, bytes, awaitsReply, timeoutNs, timeoutCovers });
   }
 
   sealedForStream(message: StreamMessage): Uint8Array {

@@ -42,3 +42,11 @@ export function parse(bytes: Uint8Array, keyring: Keyring | undefined): messages
   const plaintext = open(keyring.keys, bytes.subarray(HEADER_BYTES, length), header);
   return typeof plaintext === "string" ? plaintext : messages.parse(plaintext);
 }
+
+/** What the other side is told when its bytes do not open, in memberlist's words. Bytes that open and are no message get no answer. */
+export function complaint(bytes: Uint8Array, keyring: Keyring | undefined, refusal: Malformed): string | undefined {
+  if (keyring === undefined)
+    return bytes[0] === ENCRYPT ? "Remote state is encrypted and encryption is not configured" : undefined;
+  if (bytes.length > 0 && bytes[0] !== ENCRYPT) return "Encryption is configured but remote state is not encrypted";
+  return refusal === "gossip-undecryptable" ? "No installed keys could decrypt the message" : undefined;
+}
