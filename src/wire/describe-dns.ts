@@ -1,20 +1,8 @@
 /** A DNS message in the words of tcpdump: `4660+ A? web.demo. (26)`, `4660* 1/0/0 A 10.0.0.3 (42)`. */
 import { formatIpv4 } from "./address.ts";
-import { getU16 } from "./bytes.ts";
 import * as dns from "./dns.ts";
+import { formatIpv6, typeName } from "./dns-text.ts";
 
-const TYPES: ReadonlyMap<number, string> = new Map([
-  [dns.TYPE_A, "A"],
-  [dns.TYPE_NS, "NS"],
-  [dns.TYPE_CNAME, "CNAME"],
-  [dns.TYPE_SOA, "SOA"],
-  [dns.TYPE_PTR, "PTR"],
-  [dns.TYPE_TXT, "TXT"],
-  [dns.TYPE_AAAA, "AAAA"],
-  [dns.TYPE_SRV, "SRV"],
-  [dns.TYPE_OPT, "OPT"],
-  [dns.TYPE_ANY, "ANY"],
-]);
 const RESPONSE_CODES = ["", " FormErr", " ServFail", " NXDomain", " NotImp", " Refused"] as const;
 
 /** The message from `at` to `end`; broken ones give their reason in brackets. */
@@ -24,7 +12,7 @@ export function describeDns(bytes: Uint8Array, at: number, end: number): string 
   const operation = message.operation === 0 ? "" : ` op${message.operation}`;
   if (!message.response) {
     const marks = `${message.recursionDesired ? "+" : ""}${message.checkingDisabled ? "%" : ""}`;
-    const questions = message.questions.map((question) => ` ${typeName(question.type)}? ${dotted(question.name)}`);
+    const questions = message.questions.map((question) => ` ${tcpdumpType(question.type)}? ${dotted(question.name)}`);
     return `${message.identifier}${operation}${marks}${questions.join("")} (${end - at})`;
   }
   const code = RESPONSE_CODES[message.responseCode] ?? ` Resp${message.responseCode}`;
@@ -39,7 +27,7 @@ export function describeDns(bytes: Uint8Array, at: number, end: number): string 
 }
 
 function describeData(data: dns.RecordData): string {
-  const type = typeName(dns.typeOf(data));
+  const type = tcpdumpType(dns.typeOf(data));
   switch (data.kind) {
     case "a":
       return `${type} ${formatIpv4(data.address)}`;
@@ -49,6 +37,10 @@ function describeData(data: dns.RecordData): string {
     case "ns":
     case "ptr":
       return `${type} ${dotted(data.name)}`;
+    case "mx":
+      return `${type} ${dotted(data.exchange)} ${data.preference}`;
+    case "soa":
+      return type;
     case "srv":
       return `${type} ${dotted(data.target)}:${data.port} ${data.priority} ${data.weight}`;
     case "txt":
@@ -58,8 +50,8 @@ function describeData(data: dns.RecordData): string {
   }
 }
 
-function typeName(type: number): string {
-  return TYPES.get(type) ?? `Type${type}`;
+function tcpdumpType(type: number): string {
+  return typeName(type) ?? `Type${type}`;
 }
 
 function dotted(name: string): string {
@@ -68,22 +60,4 @@ function dotted(name: string): string {
 
 function printable(text: Uint8Array): string {
   return Array.from(text, (octet) => (octet >= 0x20 && octet < 0x7f ? String.fromCharCode(octet) : ".")).join("");
-}
-
-/** RFC 5952: the longest run of two or more zero groups becomes `::`. */
-function formatIpv6(address: Uint8Array): string {
-  const groups: string[] = [];
-  for (let at = 0; at < 16; at += 2) groups.push(getU16(address, at).toString(16));
-  let best = 0;
-  let bestLength = 1;
-  for (let from = 0; from < 8; from++) {
-    let to = from;
-    while (to < 8 && groups[to] === "0") to++;
-    if (to - from > bestLength) {
-      best = from;
-      bestLength = to - from;
-    }
-  }
-  if (bestLength < 2) return groups.join(":");
-  return `${groups.slice(0, best).join(":")}::${groups.slice(best + bestLength).join(":")}`;
 }

@@ -1,4 +1,4 @@
-/** Domain Name System messages, RFC 1035 §4; AAAA is RFC 3596, SRV RFC 2782, the bits AD and CD RFC 4035 §3. */
+/** Domain Name System messages, RFC 1035 §4; AAAA is RFC 3596, SRV RFC 2782, EDNS RFC 6891, the bits AD and CD RFC 4035 §3. */
 import { assert } from "../sim/assert.ts";
 import type { Ipv4Address } from "./address.ts";
 import { getU16, getU32 } from "./bytes.ts";
@@ -6,12 +6,17 @@ import { labelsOf, type MalformedName, readName } from "./dns-name.ts";
 
 export const HEADER_BYTES = 12;
 export const UDP_PORT = 53;
+/** RFC 1035 §2.3.4: what a client takes by UDP that has not said otherwise. */
+export const MINIMUM_UDP_BYTES = 512;
+/** Over TCP a length of 16 bits stands before each message, RFC 1035 §4.2.2. */
+export const MAXIMUM_BYTES = 0xffff;
 
 export const TYPE_A = 1;
 export const TYPE_NS = 2;
 export const TYPE_CNAME = 5;
 export const TYPE_SOA = 6;
 export const TYPE_PTR = 12;
+export const TYPE_MX = 15;
 export const TYPE_TXT = 16;
 export const TYPE_AAAA = 28;
 export const TYPE_SRV = 33;
@@ -40,10 +45,23 @@ export interface Question {
   readonly class: number;
 }
 
+/** RFC 1035 §3.3.13; times in seconds. */
+export interface StartOfAuthority {
+  readonly primary: string;
+  readonly mailbox: string;
+  readonly serial: number;
+  readonly refreshS: number;
+  readonly retryS: number;
+  readonly expireS: number;
+  readonly minimumS: number;
+}
+
 export type RecordData =
   | { readonly kind: "a"; readonly address: Ipv4Address }
   | { readonly kind: "aaaa"; readonly address: Uint8Array }
   | { readonly kind: "cname" | "ns" | "ptr"; readonly name: string }
+  | { readonly kind: "mx"; readonly preference: number; readonly exchange: string }
+  | ({ readonly kind: "soa" } & StartOfAuthority)
   | {
       readonly kind: "srv";
       readonly priority: number;
@@ -183,6 +201,46 @@ export function toBytes(message: Dns, compress = true): Uint8Array {
   return Uint8Array.from(writer.octets);
 }
 
+/** A query that asks one question. */
+export function query(
+  identifier: number,
+  name: string,
+  type: number,
+  additionals: readonly ResourceRecord[] = [],
+): Dns {
+  return {
+    identifier,
+    response: false,
+    operation: 0,
+    authoritative: false,
+    truncated: false,
+    recursionDesired: true,
+    recursionAvailable: false,
+    authenticData: false,
+    checkingDisabled: false,
+    responseCode: RCODE_NO_ERROR,
+    questions: [{ name, type, class: CLASS_INTERNET }],
+    answers: [],
+    authorities: [],
+    additionals,
+  };
+}
+
+/** The pseudo-record by which a client says what it takes by UDP, RFC 6891 §6.1. `data` holds the options. */
+export function optRecord(udpBytes: number, data: Uint8Array = new Uint8Array(0)): ResourceRecord {
+  return { name: "", class: udpBytes, timeToLiveS: 0, data: { kind: "other", type: TYPE_OPT, bytes: data } };
+}
+
+/** The message's OPT record. */
+export function findOpt(message: Dns): ResourceRecord | undefined {
+  return message.additionals.find((record) => typeOf(record.data) === TYPE_OPT);
+}
+
+/** How long a UDP answer may be that this query's sender can take. */
+export function udpLimitBytes(query: Dns): number {
+  return Math.max(findOpt(query)?.class ?? 0, MINIMUM_UDP_BYTES);
+}
+
 /** The record type that stands for this data on the wire. */
 export function typeOf(data: RecordData): number {
   switch (data.kind) {
@@ -196,6 +254,10 @@ export function typeOf(data: RecordData): number {
       return TYPE_NS;
     case "ptr":
       return TYPE_PTR;
+    case "mx":
+      return TYPE_MX;
+    case "soa":
+      return TYPE_SOA;
     case "srv":
       return TYPE_SRV;
     case "txt":
@@ -220,6 +282,31 @@ function parseData(bytes: Uint8Array, start: number, type: number, at: number, e
       if (typeof read === "string") return read;
       if (read.next !== end) return "dns-bad-record";
       return { kind: type === TYPE_CNAME ? "cname" : type === TYPE_NS ? "ns" : "ptr", name: read.name };
+    }
+    case TYPE_MX: {
+      if (end - at < 3) return "dns-bad-record";
+      const read = readName(bytes, start, at + 2, end);
+      if (typeof read === "string") return read;
+      if (read.next !== end) return "dns-bad-record";
+      return { kind: "mx", preference: getU16(bytes, at), exchange: read.name };
+    }
+    case TYPE_SOA: {
+      const primary = readName(bytes, start, at, end);
+      if (typeof primary === "string") return primary;
+      const mailbox = readName(bytes, start, primary.next, end);
+      if (typeof mailbox === "string") return mailbox;
+      const numbers = mailbox.next;
+      if (numbers + 20 !== end) return "dns-bad-record";
+      return {
+        kind: "soa",
+        primary: primary.name,
+        mailbox: mailbox.name,
+        serial: getU32(bytes, numbers),
+        refreshS: getU32(bytes, numbers + 4),
+        retryS: getU32(bytes, numbers + 8),
+        expireS: getU32(bytes, numbers + 12),
+        minimumS: getU32(bytes, numbers + 16),
+      };
     }
     case TYPE_SRV: {
       if (end - at < 7) return "dns-bad-record";
@@ -310,6 +397,15 @@ class Writer {
       case "ns":
       case "ptr":
         this.name(data.name, this.#compress);
+        break;
+      case "mx":
+        this.u16(data.preference);
+        this.name(data.exchange, this.#compress);
+        break;
+      case "soa":
+        this.name(data.primary, this.#compress);
+        this.name(data.mailbox, this.#compress);
+        for (const number of [data.serial, data.refreshS, data.retryS, data.expireS, data.minimumS]) this.u32(number);
         break;
       case "srv":
         this.u16(data.priority);

@@ -15,12 +15,33 @@ const anyName = () =>
       maxLength: 3,
     })
     .map((labels) => labels.join("."));
-const KNOWN = [dns.TYPE_A, dns.TYPE_AAAA, dns.TYPE_CNAME, dns.TYPE_NS, dns.TYPE_PTR, dns.TYPE_SRV, dns.TYPE_TXT];
+const KNOWN = [
+  dns.TYPE_MX,
+  dns.TYPE_SOA,
+  dns.TYPE_A,
+  dns.TYPE_AAAA,
+  dns.TYPE_CNAME,
+  dns.TYPE_NS,
+  dns.TYPE_PTR,
+  dns.TYPE_SRV,
+  dns.TYPE_TXT,
+];
 const anyData = (): fc.Arbitrary<dns.RecordData> =>
   fc.oneof(
     fc.record({ kind: fc.constant("a" as const), address: anyIpv4() }),
     fc.record({ kind: fc.constant("aaaa" as const), address: fc.uint8Array({ minLength: 16, maxLength: 16 }) }),
     fc.record({ kind: fc.constantFrom("cname" as const, "ns" as const, "ptr" as const), name: anyName() }),
+    fc.record({ kind: fc.constant("mx" as const), preference: anyU16(), exchange: anyName() }),
+    fc.record({
+      kind: fc.constant("soa" as const),
+      primary: anyName(),
+      mailbox: anyName(),
+      serial: anyU32(),
+      refreshS: anyU32(),
+      retryS: anyU32(),
+      expireS: anyU32(),
+      minimumS: anyU32(),
+    }),
     fc.record({
       kind: fc.constant("srv" as const),
       priority: anyU16(),
