@@ -1,0 +1,91 @@
+/**
+ * Who a node is to the others: what its certificate says (swarmkit ca/certificates.go: CN = node id, OU = role, O = cluster id). Under TLS the
+ * certificate itself comes with the connection; with the control plane in clear each call names it in its metadata instead. A
+ * manager that passes a call on to the leader adds the first caller's, as swarmkit's raft proxy does (ca/forward.go).
+ */
+import type { Ipv4Address } from "../../wire/address.ts";
+import type { NodeRole } from "../api/specs.ts";
+
+export interface Identity {
+  readonly nodeId: string;
+  readonly role: NodeRole;
+  readonly clusterId: string;
+}
+
+/** Who made a call: the first one, if it was passed on. */
+export interface Caller {
+  /** Undefined: nobody whose certificate we know, as a node that is about to join. */
+  readonly identity: Identity | undefined;
+  readonly address: Ipv4Address;
+  /** The manager that passed the call on. */
+  readonly forwardedBy: Identity | undefined;
+}
+
+const FORWARDED = { nodeId: "forwarded_cert_cn", role: "forwarded_cert_ou", clusterId: "forwarded_cert_org" } as const;
+/** In place of the TLS certificate when the control plane is in clear. */
+const CLEAR = { nodeId: "cert_cn", role: "cert_ou", clusterId: "cert_org" } as const;
+const FORWARDED_MARK = "forwarded_cert";
+const FORWARDED_ADDRESS = "remote_addr";
+
+const UNITS: Readonly<Record<NodeRole, string>> = { worker: "swarm-worker", manager: "swarm-manager" };
+
+/** The organizational unit of a role's certificates. */
+export function unitOf(role: NodeRole): string {
+  return UNITS[role];
+}
+
+/** Undefined: no role's. */
+export function roleOf(unit: string): NodeRole | undefined {
+  return unit === UNITS.manager ? "manager" : unit === UNITS.worker ? "worker" : undefined;
+}
+
+/** Metadata of a call in clear. */
+export function clearMetadata(identity: Identity): ReadonlyMap<string, string> {
+  return new Map([
+    [CLEAR.nodeId, identity.nodeId],
+    [CLEAR.role, unitOf(identity.role)],
+    [CLEAR.clusterId, identity.clusterId],
+  ]);
+}
+
+/** Metadata to add to a call that is passed on for `caller`, whose address is given as text with its port. */
+export function forwardMetadata(identity: Identity | undefined, address: string): ReadonlyMap<string, string> {
+  const metadata = new Map([
+    [FORWARDED_MARK, "true"],
+    [FORWARDED_ADDRESS, address],
+  ]);
+  if (identity === undefined) return metadata;
+  metadata.set(FORWARDED.nodeId, identity.nodeId);
+  metadata.set(FORWARDED.role, unitOf(identity.role));
+  metadata.set(FORWARDED.clusterId, identity.clusterId);
+  return metadata;
+}
+
+type Names = typeof FORWARDED | typeof CLEAR;
+
+function identityIn(metadata: ReadonlyMap<string, string>, names: Names): Identity | undefined {
+  const nodeId = metadata.get(names.nodeId);
+  const role = roleOf(metadata.get(names.role) ?? "");
+  const clusterId = metadata.get(names.clusterId);
+  return nodeId === undefined || role === undefined || clusterId === undefined
+    ? undefined
+    : { nodeId, role, clusterId };
+}
+
+/** The connection's own other end: by `certified` under TLS, by the metadata in clear. */
+export function directIdentity(metadata: ReadonlyMap<string, string>): Identity | undefined {
+  return identityIn(metadata, CLEAR);
+}
+
+export function isForwarded(metadata: ReadonlyMap<string, string>): boolean {
+  return metadata.get(FORWARDED_MARK) === "true";
+}
+
+export function forwardedIdentity(metadata: ReadonlyMap<string, string>): Identity | undefined {
+  return identityIn(metadata, FORWARDED);
+}
+
+/** `address:port` of the first caller. */
+export function forwardedAddress(metadata: ReadonlyMap<string, string>): string | undefined {
+  return metadata.get(FORWARDED_ADDRESS);
+}
