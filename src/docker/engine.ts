@@ -1,0 +1,517 @@
+/**
+ * One engine (dockerd) on one node: its networks, containers and volumes, the ports that it publishes, its part of the host's firewall. What swarm mode adds
+ * stands beside it (cluster-networking.ts); what programs are is told from above.
+ */
+
+import type { NetworkNamespace } from "../linux/namespace.ts";
+import { netfilterOf } from "../linux/netfilter/attach.ts";
+import type { World } from "../linux/world.ts";
+import { assert } from "../sim/assert.ts";
+import type { Random } from "../sim/random.ts";
+import { formatPrefix, networkOf, type Prefix } from "../wire/address.ts";
+import { BridgeNetwork } from "./bridge/bridge-network.ts";
+import type { BridgeFirewall } from "./bridge/firewall.ts";
+import { Firewall2010 } from "./bridge/firewall-20-10.ts";
+import { CurrentFirewall } from "./bridge/firewall-current.ts";
+import { PortMapper } from "./bridge/port-mapper.ts";
+import {
+  BRIDGE_NAME,
+  DEFAULT_BRIDGE,
+  ENABLE_ICC,
+  ENABLE_MASQUERADE,
+  HOST_BINDING,
+  MTU,
+  readBridgeSettings,
+} from "./bridge/settings.ts";
+import { Container, type ContainerHost } from "./container/container.ts";
+import { drawContainerName } from "./container/drawn-name.ts";
+import type { ResolverConfiguration } from "./container/network-files.ts";
+import type { ContainerSpec, NetworkAttachment } from "./container-spec.ts";
+import type { Endpoint, EndpointRequest } from "./endpoint.ts";
+import { PlainNetwork } from "./host-network.ts";
+import { drawIdentifier, shortIdentifier } from "./identifiers.ts";
+import { LOCAL_POOLS, POOL_OVERLAPS, POOLS_USED_UP, SubnetPools } from "./ipam/subnet-pools.ts";
+import type { Network, NetworkSubnet } from "./network.ts";
+import type { ProgramStarter } from "./program-starter.ts";
+import { isRefusal, type Refusal, refuse } from "./refusal.ts";
+import { Sandbox, type SandboxHost, type SandboxResolver } from "./sandbox.ts";
+import type { Volume } from "./volume.ts";
+
+export type Release = "current" | "20.10";
+
+export interface EngineSettings {
+  readonly world: World;
+  /** The node's own namespace. */
+  readonly host: NetworkNamespace;
+  readonly hostname: string;
+  readonly release: Release;
+  readonly programs: ProgramStarter;
+  /** Default true, as the engine's. */
+  readonly userlandProxy?: boolean | undefined;
+  /** What a container's namespace is called in the world, where all names are different; `node1/web.1.abc` when absent. */
+  readonly namespaceName?: ((container: { readonly id: string; readonly name: string }) => string) | undefined;
+  /** The host's /etc/resolv.conf. */
+  readonly resolverConfiguration?: ResolverConfiguration | undefined;
+  readonly resolver?: SandboxResolver | undefined;
+}
+
+/** `docker network create`, for networks of this engine alone. */
+export interface NetworkRequest {
+  readonly name: string;
+  readonly driver: "bridge";
+  readonly internal?: boolean | undefined;
+  readonly attachable?: boolean | undefined;
+  readonly options?: ReadonlyMap<string, string> | undefined;
+  readonly labels?: ReadonlyMap<string, string> | undefined;
+  /** Undefined: a predefined one. */
+  readonly subnet?: Omit<NetworkSubnet, "vni"> | undefined;
+}
+
+/** Told what happens to containers, after it has happened. */
+export interface EngineListener {
+  containerChanged?(container: Container): void;
+  containerRemoved?(container: Container): void;
+  networkChanged?(network: Network, change: "created" | "removed"): void;
+}
+
+/** The part of swarm mode that the engine itself calls. */
+export interface ClusterPart {
+  /** A network of the swarm that is not on this node: brought here for a container, or why not. */
+  attach?(network: string, container: Container): Network | Refusal;
+}
+
+const NO_TEXTS: ReadonlyMap<string, string> = new Map();
+const PREDEFINED = ["bridge", "host", "none"];
+
+export class Engine implements ContainerHost, SandboxHost {
+  readonly world: World;
+  readonly host: NetworkNamespace;
+  readonly hostname: string;
+  readonly release: Release;
+  readonly programs: ProgramStarter;
+  readonly userlandProxy: boolean;
+  /** The engine's own stream of chance: identifiers, names. */
+  readonly random: Random;
+  readonly networks = new Map<string, Network>();
+  /** In the order of creation. */
+  readonly containers = new Map<string, Container>();
+  readonly volumes = new Map<string, Volume>();
+  readonly sandboxes = new Set<Sandbox>();
+  readonly firewall: BridgeFirewall;
+  readonly ports: PortMapper;
+  readonly listeners: EngineListener[] = [];
+  resolver: SandboxResolver | undefined;
+  resolverConfiguration: ResolverConfiguration;
+  cluster: ClusterPart | undefined = undefined;
+  readonly #pools = new SubnetPools(LOCAL_POOLS);
+  readonly #byName = new Map<string, Container>();
+  readonly #namespaceName: (container: { readonly id: string; readonly name: string }) => string;
+  #running = false;
+
+  /** Starts at once: docker0 is there afterwards. */
+  constructor(settings: EngineSettings) {
+    this.world = settings.world;
+    this.host = settings.host;
+    this.hostname = settings.hostname;
+    this.release = settings.release;
+    this.programs = settings.programs;
+    this.userlandProxy = settings.userlandProxy ?? true;
+    this.resolver = settings.resolver;
+    this.resolverConfiguration = settings.resolverConfiguration ?? { servers: [], search: [], options: [] };
+    this.#namespaceName = settings.namespaceName ?? ((container) => `${this.hostname}/${container.name}`);
+    this.random = settings.host.random.fork("docker");
+    const netfilter = netfilterOf(this.host);
+    const hairpin = !this.userlandProxy;
+    this.firewall =
+      this.release === "current" ? new CurrentFirewall(netfilter, hairpin) : new Firewall2010(netfilter, hairpin);
+    this.ports = new PortMapper({
+      host: this.host,
+      firewall: this.firewall,
+      release: this.release,
+      userlandProxy: this.userlandProxy,
+    });
+    this.start();
+  }
+
+  get running(): boolean {
+    return this.#running;
+  }
+
+  /** `systemctl start docker`, after `shutdown`. Containers with a restart policy come back. */
+  start(): void {
+    if (this.#running) return;
+    this.#running = true;
+    const forwards = this.host.sysctl.number("net.ipv4.ip_forward") !== 0;
+    this.host.sysctl.set("net.ipv4.ip_forward", "1");
+    // 20.10 loads br_netfilter, whose default this is.
+    if (this.release === "20.10") this.host.sysctl.set("net.bridge.bridge-nf-call-iptables", "1");
+    this.firewall.start(!forwards);
+    if (this.networks.size === 0) this.#makePredefined();
+    for (const container of [...this.containers.values()]) {
+      const condition = container.spec.restart?.condition;
+      const byPolicy = condition === "always" || (condition === "unless-stopped" && container.endedWithEngine);
+      if (byPolicy && container.spec.service === undefined) container.start();
+    }
+  }
+
+  /** `systemctl stop docker`: containers are asked to end, and end by force after their grace. Networks stay, as bridges do. */
+  shutdown(): void {
+    if (!this.#running) return;
+    this.#running = false;
+    for (const container of [...this.containers.values()]) container.endWithEngine();
+  }
+
+  /** The power goes: everything is gone at once, and nothing is sent. */
+  cutPower(): void {
+    this.#running = false;
+    for (const container of [...this.containers.values()]) container.cut();
+  }
+
+  // ---- Networks
+
+  /** By name, identifier or its beginning; a name goes before the beginning of an identifier. */
+  findNetwork(text: string): Network | Refusal {
+    const whole = this.networks.get(text);
+    if (whole !== undefined) return whole;
+    const all = [...this.networks.values()];
+    const named = all.filter(({ name }) => name === text);
+    if (named.length > 1)
+      return refuse("conflict", `network ${text} is ambiguous (${named.length} matches found on name)`);
+    if (named[0] !== undefined) return named[0];
+    const begun = text === "" ? [] : all.filter(({ id }) => id.startsWith(text));
+    if (begun.length > 1)
+      return refuse("conflict", `network ${text} is ambiguous (${begun.length} matches found based on ID prefix)`);
+    return begun[0] ?? refuse("not-found", `network ${text} not found`);
+  }
+
+  createNetwork(request: NetworkRequest): Network | Refusal {
+    if (PREDEFINED.includes(request.name))
+      return refuse("forbidden", `operation is not permitted on predefined ${request.name} network `);
+    if ([...this.networks.values()].some(({ name }) => name === request.name))
+      return refuse("conflict", `network with name ${request.name} already exists`);
+    return this.#makeBridge(request);
+  }
+
+  removeNetwork(text: string): Refusal | undefined {
+    const network = this.findNetwork(text);
+    if (isRefusal(network)) return network;
+    if (PREDEFINED.includes(network.name))
+      return refuse("forbidden", `${network.name} is a pre-defined network and cannot be removed`);
+    if (network.endpoints.size > 0) {
+      const list = [...network.endpoints.values()].map(({ name, id }) => `name:"${name}" id:"${shortIdentifier(id)}"`);
+      return refuse(
+        "forbidden",
+        this.release === "current"
+          ? `error while removing network: network ${network.name} has active endpoints (${list.join(", ")})`
+          : `error while removing network: network ${network.name} id ${network.id} has active endpoints`,
+      );
+    }
+    this.dropNetwork(network);
+    return undefined;
+  }
+
+  /** Puts in a network that somebody else has made: an overlay that the swarm brings. */
+  addNetwork(network: Network): void {
+    assert(!this.networks.has(network.id), "a network is added twice");
+    this.networks.set(network.id, network);
+    for (const listener of [...this.listeners]) listener.networkChanged?.(network, "created");
+  }
+
+  /** Forgets a network that nobody is in. */
+  dropNetwork(network: Network): void {
+    if (!this.networks.delete(network.id)) return;
+    if (network instanceof BridgeNetwork) {
+      network.tearDown();
+      for (const { subnet } of network.subnets) this.#pools.release(subnet);
+    }
+    for (const listener of [...this.listeners]) listener.networkChanged?.(network, "removed");
+  }
+
+  /** docker_gwbridge; made when it is first asked for. */
+  gatewayNetwork(): Network | Refusal {
+    for (const network of this.networks.values()) if (network.name === "docker_gwbridge") return network;
+    return this.#makeBridge({
+      name: "docker_gwbridge",
+      driver: "bridge",
+      options: new Map([
+        [ENABLE_ICC, "false"],
+        [ENABLE_MASQUERADE, "true"],
+        [BRIDGE_NAME, "docker_gwbridge"],
+      ]),
+    });
+  }
+
+  // ---- Containers
+
+  /** By name, identifier or its beginning. */
+  findContainer(text: string): Container | Refusal {
+    const found = this.containers.get(text) ?? this.#byName.get(text.startsWith("/") ? text.slice(1) : text);
+    if (found !== undefined) return found;
+    const begun = text === "" ? [] : [...this.containers.values()].filter(({ id }) => id.startsWith(text));
+    if (begun.length > 1) return refuse("conflict", `multiple IDs found with provided prefix: ${text}`);
+    return begun[0] ?? refuse("not-found", `No such container: ${text}`);
+  }
+
+  createContainer(spec: ContainerSpec): Container | Refusal {
+    const name = spec.name ?? drawContainerName(this.random, (drawn) => this.#byName.has(drawn));
+    if (!/^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/.test(name))
+      return refuse("invalid", `Invalid container name (${name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed`);
+    const namesake = this.#byName.get(name);
+    if (namesake !== undefined)
+      return refuse(
+        "conflict",
+        `Conflict. The container name "/${name}" is already in use by container "${namesake.id}". You have to remove (or rename) that container to be able to reuse that name.`,
+      );
+    const container = new Container(this, { id: drawIdentifier(this.random), name, spec });
+    this.containers.set(container.id, container);
+    this.#byName.set(name, container);
+    for (const mount of spec.mounts ?? [])
+      if (mount.type === "volume" && mount.source !== undefined) this.createVolume({ name: mount.source });
+    return container;
+  }
+
+  makeSandbox(container: Container): Sandbox | Refusal {
+    if (!this.#running)
+      return refuse("unavailable", "Cannot connect to the Docker daemon. Is the docker daemon running?");
+    const attachments: readonly NetworkAttachment[] =
+      container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
+    const networks: Network[] = [];
+    for (const { network } of attachments) {
+      const found = this.#networkFor(network, container);
+      if (isRefusal(found)) return found;
+      networks.push(found);
+    }
+    const shared = networks.some(({ driver }) => driver === "host");
+    const sandbox = this.#newSandbox(container, shared);
+    const endpoints: Endpoint[] = [];
+    let refusal: Refusal | undefined;
+    for (const [index, network] of networks.entries()) {
+      const endpoint = network.createEndpoint(this.#endpointRequest(container, network, attachments[index]!));
+      if (isRefusal(endpoint)) {
+        refusal = endpoint;
+        break;
+      }
+      endpoints.push(endpoint);
+    }
+    refusal ??= sandbox.joinAll(endpoints);
+    if (refusal === undefined) return sandbox;
+    for (const endpoint of endpoints) if (endpoint.sandbox === undefined) endpoint.network.deleteEndpoint(endpoint);
+    this.removeSandbox(sandbox);
+    return this.release === "current"
+      ? { ...refusal, message: `failed to set up container networking: ${refusal.message}` }
+      : refusal;
+  }
+
+  removeSandbox(sandbox: Sandbox): void {
+    sandbox.leaveAll();
+    this.sandboxes.delete(sandbox);
+    if (!sandbox.shared) this.world.removeNamespace(sandbox.namespace);
+  }
+
+  connectNetwork(container: Container, attachment: NetworkAttachment): Refusal | undefined {
+    const network = this.#networkFor(attachment.network, container);
+    if (isRefusal(network)) return network;
+    const { sandbox } = container;
+    if (container.attachments.some((other) => this.#means(other.network, network)))
+      return refuse("forbidden", `endpoint with name ${container.name} already exists in network ${network.name}`);
+    if (network.driver === "host" || sandbox?.shared === true)
+      return refuse("forbidden", "container cannot be connected to host network or disconnected from it while running");
+    if (sandbox !== undefined) {
+      const endpoint = network.createEndpoint(this.#endpointRequest(container, network, attachment));
+      if (isRefusal(endpoint)) return endpoint;
+      const refusal = sandbox.join(endpoint);
+      if (refusal !== undefined) return refusal;
+    }
+    const before: readonly NetworkAttachment[] =
+      container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
+    container.attachments = [...before, attachment];
+    return undefined;
+  }
+
+  disconnectNetwork(container: Container, text: string): Refusal | undefined {
+    const network = this.findNetwork(text);
+    if (isRefusal(network)) return network;
+    const endpoint = container.sandbox?.endpointIn(network.id);
+    const isAttached = container.attachments.some((other) => this.#means(other.network, network));
+    if (endpoint === undefined && !isAttached)
+      return refuse("forbidden", `container ${container.id} is not connected to network ${network.name}`);
+    if (network.driver === "host")
+      return refuse(
+        "forbidden",
+        "container cannot be disconnected from host network - hostnetwork can only be set on container creation",
+      );
+    if (endpoint !== undefined) container.sandbox!.leave(endpoint);
+    const left = container.attachments.filter((other) => !this.#means(other.network, network));
+    container.attachments = left.length > 0 ? left : [{ network: "none", aliases: [] }];
+    return undefined;
+  }
+
+  containerChanged(container: Container): void {
+    for (const listener of [...this.listeners]) listener.containerChanged?.(container);
+  }
+
+  containerRemoved(container: Container): void {
+    this.containers.delete(container.id);
+    this.#byName.delete(container.name);
+    for (const listener of [...this.listeners]) listener.containerRemoved?.(container);
+  }
+
+  // ---- Volumes
+
+  /** The one of that name if there is one. */
+  createVolume(request: Partial<Pick<Volume, "name" | "options" | "labels">>): Volume {
+    const name = request.name ?? drawIdentifier(this.random);
+    const old = this.volumes.get(name);
+    if (old !== undefined) return old;
+    const volume: Volume = {
+      name,
+      driver: "local",
+      options: request.options ?? NO_TEXTS,
+      labels: request.labels ?? NO_TEXTS,
+      createdNs: this.world.simulation.nowNs,
+      anonymous: request.name === undefined,
+    };
+    this.volumes.set(name, volume);
+    return volume;
+  }
+
+  /** Containers that mount it, running or not. */
+  volumeUsers(name: string): Container[] {
+    return [...this.containers.values()].filter(({ spec }) =>
+      spec.mounts?.some((mount) => mount.type === "volume" && mount.source === name),
+    );
+  }
+
+  removeVolume(name: string): Refusal | undefined {
+    if (!this.volumes.has(name)) return refuse("not-found", `get ${name}: no such volume`);
+    const users = this.volumeUsers(name).map(({ id }) => id);
+    if (users.length > 0) return refuse("conflict", `remove ${name}: volume is in use - [${users.join(", ")}]`);
+    this.volumes.delete(name);
+    return undefined;
+  }
+
+  // ---- Inside
+
+  #makePredefined(): void {
+    const nowNs = this.world.simulation.nowNs;
+    for (const driver of ["null", "host"] as const)
+      this.addNetwork(new PlainNetwork(driver, drawIdentifier(this.random), nowNs, this.random.fork(driver)));
+    const bridge = this.#makeBridge({
+      name: "bridge",
+      driver: "bridge",
+      options: new Map([
+        [DEFAULT_BRIDGE, "true"],
+        [ENABLE_ICC, "true"],
+        [ENABLE_MASQUERADE, "true"],
+        [HOST_BINDING, "0.0.0.0"],
+        [BRIDGE_NAME, "docker0"],
+        [MTU, "1500"],
+      ]),
+    });
+    assert(!isRefusal(bridge), `docker0: ${isRefusal(bridge) ? bridge.message : ""}`);
+  }
+
+  #makeBridge(request: NetworkRequest): Network | Refusal {
+    const id = drawIdentifier(this.random);
+    const options = request.options ?? NO_TEXTS;
+    const bridge = readBridgeSettings(id, options);
+    if (isRefusal(bridge)) return bridge;
+    const subnet = this.#takeSubnet(request.subnet?.subnet);
+    if (isRefusal(subnet)) return subnet;
+    const network = BridgeNetwork.make(this, {
+      id,
+      name: request.name,
+      internal: request.internal ?? false,
+      attachable: request.attachable ?? false,
+      options,
+      labels: request.labels ?? NO_TEXTS,
+      subnet,
+      gateway: request.subnet?.gateway,
+      range: request.subnet?.range,
+      auxiliary: request.subnet?.auxiliary,
+      createdNs: this.world.simulation.nowNs,
+      random: this.random.fork(`network ${id}`),
+      bridge,
+    });
+    const refusal = isRefusal(network) ? network : network.setUp();
+    if (refusal !== undefined) {
+      this.#pools.release(subnet);
+      return refusal;
+    }
+    this.addNetwork(network as BridgeNetwork);
+    return network;
+  }
+
+  #takeSubnet(wanted: Prefix | undefined): Prefix | Refusal {
+    if (wanted === undefined) {
+      const onLink = this.host.routes
+        .list()
+        .filter(({ destination, type }) => type === "unicast" && destination.length > 0);
+      const servers = this.resolverConfiguration.servers.map((address) => ({ address, length: 32 }));
+      return (
+        this.#pools.choose([...onLink.map(({ destination }) => destination), ...servers]) ??
+        refuse("invalid", POOLS_USED_UP)
+      );
+    }
+    if (networkOf(wanted) !== wanted.address)
+      return refuse(
+        "invalid",
+        `invalid subnet ${formatPrefix(wanted)}: it should be ${formatPrefix({ ...wanted, address: networkOf(wanted) })}`,
+      );
+    if (this.#pools.claim(wanted)) return wanted;
+    const prefix = this.release === "current" ? "invalid pool request: " : "";
+    return refuse("forbidden", `${prefix}${POOL_OVERLAPS}`);
+  }
+
+  #networkFor(text: string, container: Container): Network | Refusal {
+    const local = this.findNetwork(text);
+    if (!isRefusal(local)) return local;
+    return this.cluster?.attach?.(text, container) ?? local;
+  }
+
+  #means(text: string, network: Network): boolean {
+    return text === network.name || (text !== "" && network.id.startsWith(text));
+  }
+
+  #newSandbox(container: Container, shared: boolean): Sandbox {
+    const sandbox = new Sandbox({
+      id: drawIdentifier(this.random),
+      namespace: shared ? this.host : this.world.createNamespace(this.#namespaceName(container)),
+      host: this,
+      ports: container.spec.ports,
+      shared,
+    });
+    this.sandboxes.add(sandbox);
+    return sandbox;
+  }
+
+  #endpointRequest(container: Container, network: Network, attachment: NetworkAttachment): EndpointRequest {
+    const { service } = container.spec;
+    return {
+      name: container.name,
+      address: attachment.address,
+      mac: attachment.mac,
+      aliases: dnsNames(container, attachment),
+      ...(service !== undefined && {
+        service: {
+          id: service.id,
+          name: service.name,
+          virtualAddress: service.virtualAddresses.get(network.id) ?? attachment.virtualAddress,
+          aliases: service.aliases,
+          ingressPorts: network.ingress ? service.ingressPorts : [],
+        },
+      }),
+    };
+  }
+}
+
+/** The other names of a container in a network: given ones, the beginning of its identifier, its host name. */
+function dnsNames(container: Container, attachment: NetworkAttachment): string[] {
+  const names = [
+    ...attachment.aliases,
+    ...(container.spec.service?.taskAliases ?? []),
+    shortIdentifier(container.id),
+    container.hostname,
+  ];
+  return [...new Set(names)].filter((name) => name !== container.name);
+}
