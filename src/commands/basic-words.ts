@@ -1,4 +1,5 @@
 /** Words that every user of a shell takes for granted: `true`, `false`, `echo`, `sleep`, `cat`, `hostname`. */
+import { formatResolvConf } from "../docker/resolver/resolv-conf.ts";
 import { type Process, type Program, sleep } from "../linux/process.ts";
 import { SECOND } from "../sim/time.ts";
 import { failure, instantWord, success, type Word } from "./word.ts";
@@ -47,6 +48,7 @@ const CAT = instantWord("cat", (argv, context) => {
       text += `${[24, 16, 8, 0].map((shift) => (address >>> shift) & 255).join(".")}\t${name}\n`;
     return success(text);
   }
+  if (files[0] === "/etc/resolv.conf") return success(formatResolvConf(context.host.resolvConf));
   if (files[0] === "/etc/hostname") return success(`${context.host.name}\n`);
   return failure(1, `cat: ${files[0]}: No such file or directory`);
 });

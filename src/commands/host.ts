@@ -2,13 +2,15 @@
  * A machine as its user sees it: a namespace to live in, named namespaces beside it (/var/run/netns), a hosts file, a resolver, the words that
  * are installed, and processes.
  */
+import { EMPTY_RESOLV_CONF, type ResolvConf } from "../docker/resolver/resolv-conf.ts";
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import { Process, type Program, type TextSink, type Wait, type Wake } from "../linux/process.ts";
 import type { World } from "../linux/world.ts";
 import type { Ipv4Address } from "../wire/address.ts";
+import { resolveAddresses } from "./stub-resolver.ts";
 import type { CommandContext, Word } from "./word.ts";
 
-/** Asks the host's name servers; the addresses, in their order; empty when the name is not known. */
+/** Asks name servers; the addresses in the order in which to try them; empty when the name is not known. */
 export type Resolver = (process: Process, name: string) => Generator<Wait, readonly Ipv4Address[], Wake>;
 
 export interface HostSettings {
@@ -35,7 +37,10 @@ export class Host {
   /** /etc/hosts. */
   readonly hostsFile = new Map<string, Ipv4Address>();
   readonly environment = new Map<string, string>();
-  resolver: Resolver | undefined = undefined;
+  /** /etc/resolv.conf: whom the words of this host ask for names. */
+  resolvConf: ResolvConf = EMPTY_RESOLV_CONF;
+  /** What asks them: glibc's resolver over the host's own sockets. */
+  resolver: Resolver;
   readonly #processes = new Map<number, Process>();
   #nextPid = 1;
 
@@ -46,6 +51,10 @@ export class Host {
     this.words = settings.words;
     this.namedNamespaces = settings.namedNamespaces ?? new Map();
     this.environment.set("HOSTNAME", settings.name);
+    this.resolver = (process, name) => {
+      const { namespace, resolvConf } = this;
+      return resolveAddresses(process, { namespace, configuration: resolvConf }, name);
+    };
     this.hostsFile.set("localhost", 0x7f00_0001 as Ipv4Address);
   }
 
@@ -103,7 +112,6 @@ export function* lookUp(
   if (literal !== undefined) return literal;
   const listed = host.hostsFile.get(name);
   if (listed !== undefined) return listed;
-  if (host.resolver === undefined) return undefined;
   const addresses = yield* host.resolver(process, name);
   return addresses[0];
 }

@@ -15,7 +15,7 @@ import { answer, type Ignored, readQuery, reply, toLimitedBytes } from "./answer
 import { type Transport, WAKE_UP_NS } from "./exchange.ts";
 import { type Forwarded, Forwarder } from "./forwarder.ts";
 import type { NameSource } from "./name-source.ts";
-import { type ContainerResolution, EMBEDDED_RESOLVER } from "./resolv-conf.ts";
+import { EMBEDDED_RESOLVER, type OuterServer } from "./resolv-conf.ts";
 import { redirectQueries } from "./resolver-rules.ts";
 import { StreamClient } from "./stream-client.ts";
 
@@ -33,7 +33,9 @@ export interface EmbeddedResolverSettings {
   readonly environment: ResolverEnvironment;
   readonly namespace: NetworkNamespace;
   readonly names: NameSource;
-  readonly resolution: Pick<ContainerResolution, "outerServers" | "ndotsSet">;
+  readonly outerServers: readonly OuterServer[];
+  /** The user has set ndots: a short name goes through the client's search list, not to outer servers. */
+  readonly ndotsSet: boolean;
   /** Has the sandbox a way out? Without one (internal networks alone) nothing is forwarded. */
   readonly reachesOutside: () => boolean;
 }
@@ -143,20 +145,20 @@ export class EmbeddedResolver implements Waiter {
   }
 
   #forward(query: dns.Dns, bytes: Uint8Array, transport: Transport, respond: Respond): void {
-    const { environment, resolution, namespace, reachesOutside } = this.#settings;
+    const { environment, namespace, reachesOutside, outerServers, ndotsSet } = this.#settings;
     const old = environment.release === "20.10";
     const { name, type } = query.questions[0]!;
     const address = old || type === dns.TYPE_A || type === dns.TYPE_AAAA;
     if (!reachesOutside()) {
       respond(dns.toBytes(reply(query, dns.RCODE_SERVER_FAILURE)));
-    } else if (address && resolution.ndotsSet && !name.includes(".")) {
+    } else if (address && ndotsSet && !name.includes(".")) {
       // The client has a search list and will come again with a longer name.
       respond(dns.toBytes(reply(query, dns.RCODE_NO_ERROR)));
     } else {
       this.#forwarder ??= new Forwarder({
         namespace,
         machine: environment.machine,
-        servers: () => resolution.outerServers,
+        servers: outerServers,
         passesFailuresOn: old,
       });
       this.#forwarder.forward(bytes, transport, (result) => this.#passOn(query, result, respond));

@@ -34,7 +34,7 @@ export interface ForwarderSettings {
   /** Where the container is; servers at the machine's loopback are asked from `machine`. */
   readonly namespace: NetworkNamespace;
   readonly machine: NetworkNamespace;
-  readonly servers: () => readonly OuterServer[];
+  readonly servers: readonly OuterServer[];
   /** Docker 20.10 passes the last server's failure on, and says nothing when all were silent. */
   readonly passesFailuresOn: boolean;
 }
@@ -67,7 +67,7 @@ export class Forwarder {
   }
 
   #tryNext(query: Query): void {
-    const server = query.next < MAXIMUM_SERVERS ? this.#settings.servers()[query.next] : undefined;
+    const server = query.next < MAXIMUM_SERVERS ? this.#settings.servers[query.next] : undefined;
     if (server === undefined) {
       query.done(query.failure ?? { kind: "failed" });
     } else if (this.#inFlight.size < MAXIMUM_IN_FLIGHT) {

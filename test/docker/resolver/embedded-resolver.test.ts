@@ -43,13 +43,11 @@ class Lab {
       environment: { machine: this.machine, release: options.release ?? "current", random: new Random("engine") },
       namespace: this.container,
       names: new SandboxNames(() => [{ networkName: "testnet", rank: "swarm", names: this.records }]),
-      resolution: {
-        outerServers: (options.servers ?? OUTER).map((server) => ({
-          address: address(server),
-          hostLoopback: server.startsWith("127."),
-        })),
-        ndotsSet: options.ndotsSet ?? false,
-      },
+      outerServers: (options.servers ?? OUTER).map((server) => ({
+        address: address(server),
+        hostLoopback: server.startsWith("127."),
+      })),
+      ndotsSet: options.ndotsSet ?? false,
       reachesOutside: () => this.outside,
     });
     expect(this.resolver.start()).toBeUndefined();

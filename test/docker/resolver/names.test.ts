@@ -6,8 +6,9 @@ import {
   EMPTY_RESOLV_CONF,
   formatResolvConf,
   ndotsOf,
+  outerServers,
   parseResolvConf,
-  resolveForContainer,
+  setsNdots,
 } from "../../../src/docker/resolver/resolv-conf.ts";
 import { SandboxNames } from "../../../src/docker/resolver/sandbox-names.ts";
 import { ServiceRecords } from "../../../src/docker/resolver/service-records.ts";
@@ -92,7 +93,7 @@ describe("resolv.conf", () => {
   );
 
   it("is read as resolv.conf(5) says, and written back", () => {
-    expect(MACHINE.nameservers.map(formatIpv4)).toEqual(["127.0.0.53", "192.168.50.1"]);
+    expect(MACHINE.servers.map(formatIpv4)).toEqual(["127.0.0.53", "192.168.50.1"]);
     expect(MACHINE.search).toEqual(["lan", "example"]);
     expect(ndotsOf(MACHINE)).toBe(1);
     expect(ndotsOf(parseResolvConf("options ndots:99"))).toBe(15);
@@ -100,31 +101,18 @@ describe("resolv.conf", () => {
     expect(parseResolvConf("nameserver ::1\nnonsense\nnameserver")).toEqual(EMPTY_RESOLV_CONF);
   });
 
-  it("sends a container on a network of its user's to 127.0.0.11, which asks the machine's servers", () => {
-    const { file, outerServers, ndotsSet } = resolveForContainer(MACHINE, EMPTY_RESOLV_CONF, true);
-    expect(formatResolvConf(file)).toBe("nameserver 127.0.0.11\nsearch lan example\noptions ndots:0\n");
-    expect(outerServers.map((server) => [formatIpv4(server.address), server.hostLoopback])).toEqual([
+  it("leaves the machine's servers to the embedded resolver, those at its loopback to be asked from there", () => {
+    expect(outerServers(MACHINE, undefined).map((server) => [formatIpv4(server.address), server.hostLoopback])).toEqual([
       ["127.0.0.53", true],
       ["192.168.50.1", false],
     ]);
-    expect(ndotsSet).toBe(false);
+    expect(setsNdots(MACHINE, EMPTY_RESOLV_CONF)).toBe(false);
   });
 
-  it("follows the user's wishes", () => {
-    const wishes = { nameservers: [address("127.0.0.1")], search: ["."], options: ["ndots:2", "timeout:1"] };
-    const { file, outerServers, ndotsSet } = resolveForContainer(MACHINE, wishes, true);
-    expect(formatResolvConf(file)).toBe("nameserver 127.0.0.11\noptions ndots:2 timeout:1\n");
-    expect(outerServers).toEqual([{ address: address("127.0.0.1"), hostLoopback: false }]);
-    expect(ndotsSet).toBe(true);
-  });
-
-  it("holds no loopback server on the default bridge, and public ones when nothing is left", () => {
-    expect(formatResolvConf(resolveForContainer(MACHINE, EMPTY_RESOLV_CONF, false).file)).toBe(
-      "nameserver 192.168.50.1\nsearch lan example\n",
-    );
-    expect(formatResolvConf(resolveForContainer(EMPTY_RESOLV_CONF, EMPTY_RESOLV_CONF, false).file)).toBe(
-      "nameserver 8.8.8.8\nnameserver 8.8.4.4\n",
-    );
+  it("yields to the user's wishes", () => {
+    const wishes = { servers: [address("127.0.0.1")], search: [], options: ["ndots:2", "timeout:1"] };
+    expect(outerServers(MACHINE, wishes)).toEqual([{ address: address("127.0.0.1"), hostLoopback: false }]);
+    expect(setsNdots(MACHINE, wishes)).toBe(true);
   });
 });
 
