@@ -5,7 +5,6 @@
  * Ports are walked the newest first, as the kernel's list has them. A flood shares one frame among all ports; the host comes last.
  */
 import type { Clock } from "../sim/simulation.ts";
-import type { Nanoseconds } from "../sim/time.ts";
 import { MAC_BROADCAST } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import * as stp from "../wire/stp.ts";
@@ -65,7 +64,6 @@ type Cast = "unicast" | "multicast" | "broadcast" | "members";
 export class BridgeRelay implements Driver, FrameRelay {
   readonly #bridge: RelayBridge;
   readonly #host: RelayHost;
-  readonly #clock: Clock;
   readonly #frames: FrameStore;
   readonly #fdb: FilteringDatabase;
   #stormNumber = 0;
@@ -73,7 +71,6 @@ export class BridgeRelay implements Driver, FrameRelay {
   constructor(bridge: RelayBridge, host: RelayHost) {
     this.#bridge = bridge;
     this.#host = host;
-    this.#clock = host.clock;
     this.#frames = host.frames;
     this.#fdb = bridge.fdb;
   }
@@ -131,9 +128,8 @@ export class BridgeRelay implements Driver, FrameRelay {
         return;
       }
     }
-    const nowNs = this.#clock.nowNs;
     // A source that is a local address is not learnt, but the frame goes on: Linux warns in its log, no more.
-    if (ingress.learning) this.#fdb.learn(sourceHigh, sourceLow, vlan, ingress, nowNs);
+    if (ingress.learning) this.#fdb.learn(sourceHigh, sourceLow, vlan, ingress);
     if (state === "learning") {
       this.#drop(frame, "bridge-port-not-forwarding", ingress);
       return;
@@ -145,8 +141,8 @@ export class BridgeRelay implements Driver, FrameRelay {
 
     const destinationHigh = ethernet.destinationHigh(bytes, at);
     const destinationLow = ethernet.destinationLow(bytes, at);
-    let row = this.#fdb.lookup(destinationHigh, destinationLow, vlan, nowNs);
-    if (row === NO_ROW && vlan !== 0) row = this.#localIn(destinationHigh, destinationLow, nowNs);
+    let row = this.#fdb.lookup(destinationHigh, destinationLow, vlan);
+    if (row === NO_ROW && vlan !== 0) row = this.#localIn(destinationHigh, destinationLow);
     if (row === NO_ROW) {
       if (bridge.device.promiscuous) this.#showTap(frame);
       this.#flood(ingress, frame, "unicast", vlan, false);
@@ -179,12 +175,7 @@ export class BridgeRelay implements Driver, FrameRelay {
       this.#relayGroup(undefined, frame, vlan);
       return;
     }
-    const row = this.#fdb.lookup(
-      ethernet.destinationHigh(bytes, at),
-      ethernet.destinationLow(bytes, at),
-      vlan,
-      this.#clock.nowNs,
-    );
+    const row = this.#fdb.lookup(ethernet.destinationHigh(bytes, at), ethernet.destinationLow(bytes, at), vlan);
     if (row === NO_ROW) this.#flood(undefined, frame, "unicast", vlan, false);
     else this.#forward(undefined, this.#fdb.port(row), frame, vlan);
   }
@@ -324,8 +315,8 @@ export class BridgeRelay implements Driver, FrameRelay {
   }
 
   /** With VLAN filtering, local addresses are kept once, for all VLANs. */
-  #localIn(high: number, low: number, nowNs: Nanoseconds): number {
-    const row = this.#fdb.lookup(high, low, 0, nowNs);
+  #localIn(high: number, low: number): number {
+    const row = this.#fdb.lookup(high, low, 0);
     return row !== NO_ROW && this.#fdb.isLocal(row) ? row : NO_ROW;
   }
 

@@ -92,7 +92,7 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
     this.#addressFixed = options.address !== undefined;
     this.#mtuFixed = options.mtu !== undefined;
     const address = options.address ?? randomAddress(host.random.fork(`address of ${options.name}`));
-    this.fdb = new FilteringDatabase(DEFAULT_AGEING_NS);
+    this.fdb = new FilteringDatabase(DEFAULT_AGEING_NS, this.clock);
     this.#relay = new BridgeRelay(this, host);
     this.multicast = new MulticastSnooping(host.clock, host.frames);
     this.#linkWatch = new LinkWatch(host.clock, (device) => this.#checkPort(device));

@@ -6,7 +6,6 @@
  *
  * Header fields are compared as raw words of the frame that took the long way: one comparison each, in either byte order.
  */
-import type { Ipv4Address } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import * as udp from "../wire/udp.ts";
@@ -84,7 +83,7 @@ export class EarlyDemux implements ReceiveShortcut {
     const source = pair(words, word + 13);
     if (source === this.#source) {
       if (this.#connected && words[word + 17] !== this.#sourcePort) return false;
-    } else if (this.#connected || !this.#admits(ipv4.source(bytes, at + IP))) {
+    } else if (this.#connected || !this.#admits(ipv4.sourceBits(bytes, at + IP))) {
       return false;
     }
     frames.pull(frame, IP);
@@ -122,7 +121,7 @@ export class EarlyDemux implements ReceiveShortcut {
   }
 
   /** A source that can be seen to be no martian; a host that is asked by many is served one after the other. */
-  #admits(source: Ipv4Address): boolean {
+  #admits(source: number): boolean {
     const first = source >>> 24;
     return first !== 0 && first !== 127 && first < 224 && (this.#ownAddresses & bitOf(source)) === 0;
   }

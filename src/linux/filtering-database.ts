@@ -61,11 +61,14 @@ export class FilteringDatabase {
   readonly #rows = new MacRows();
   /** By port number; 0 is the bridge's own device. */
   readonly #ports: (BridgePort | undefined)[] = [undefined];
+  /** Frames' methods ask it themselves: a time as an argument is a box on the heap where V8 does not inline the call. */
+  readonly #clock: { readonly nowNs: Nanoseconds };
   #born = 0;
   #sweepAt = FIRST_SWEEP;
 
-  constructor(ageingNs: Nanoseconds) {
+  constructor(ageingNs: Nanoseconds, clock: { readonly nowNs: Nanoseconds }) {
     this.ageingNs = ageingNs;
+    this.#clock = clock;
   }
 
   /** Entries held, expired ones that nobody has looked at since included. */
@@ -80,9 +83,9 @@ export class FilteringDatabase {
   }
 
   /** The row of the live entry that leads a frame, which notes the use, or `NO_ROW`. Good until the next call of another method but `isLocal` and `port`. */
-  lookup(high: number, low: number, vlan: number, nowNs: Nanoseconds): number {
-    const row = this.#live(high, low, vlan, nowNs);
-    if (row !== NO_ROW) this.#rows.times[row * ROW_TIMES + USED] = nowNs;
+  lookup(high: number, low: number, vlan: number): number {
+    const row = this.#current(high, low, vlan);
+    if (row !== NO_ROW) this.#rows.times[row * ROW_TIMES + USED] = this.#clock.nowNs;
     return row;
   }
 
@@ -100,18 +103,18 @@ export class FilteringDatabase {
    * A frame with this source came in by `port`: br_fdb_update. An entry elsewhere moves at once, one set by hand too, unless it is
    * sticky. A local one stays, and the answer is false: somebody uses an address of ours.
    */
-  learn(high: number, low: number, vlan: number, port: BridgePort, nowNs: Nanoseconds): boolean {
+  learn(high: number, low: number, vlan: number, port: BridgePort): boolean {
     if (this.ageingNs === 0) return true;
-    const row = this.#live(high, low, vlan, nowNs);
+    const row = this.#current(high, low, vlan);
     if (row === NO_ROW) {
-      this.#insert(high, low, vlan, port, LEARNT, nowNs);
+      this.#insert(high, low, vlan, port, LEARNT, this.#clock.nowNs);
       return true;
     }
     const words = this.#rows.words;
     const at = row * ROW_WORDS + TARGET;
     const target = words[at]!;
     if ((target & LOCAL) !== 0) return false;
-    this.#rows.times[row * ROW_TIMES + UPDATED] = nowNs;
+    this.#rows.times[row * ROW_TIMES + UPDATED] = this.#clock.nowNs;
     if ((target & PORT) !== port.number && (target & STICKY) === 0)
       words[at] = this.#number(port) | (target & ~PORT & ~EXTERNAL);
     return true;
@@ -143,6 +146,15 @@ export class FilteringDatabase {
     const born = (row: number): number => words[row * ROW_WORDS + SERIAL]!;
     const rows = this.#rows.rows().sort((a, b) => born(b) - born(a));
     return rows.map((row) => this.#entry(row));
+  }
+
+  /** The live row now, as frames see it. */
+  #current(high: number, low: number, vlan: number): number {
+    const row = this.#rows.find(high | (vlan << 16), low);
+    if (row === NO_ROW) return NO_ROW;
+    const at = row * ROW_TIMES + UPDATED;
+    if (this.#rows.times[at]! + this.ageingNs > this.#clock.nowNs) return row;
+    return this.#live(high, low, vlan, this.#clock.nowNs);
   }
 
   #live(high: number, low: number, vlan: number, nowNs: Nanoseconds): number {

@@ -67,7 +67,12 @@ export class LinkImpairment {
     this.#inOrder = settings.keepOrder || settings.rateBitsPerSecond > 0;
     this.#queue =
       settings.rateBitsPerSecond > 0
-        ? new TransmitQueue(settings.rateBitsPerSecond, settings.queueLimitFrames, settings.queueLimitBytes)
+        ? new TransmitQueue(
+            options.clock,
+            settings.rateBitsPerSecond,
+            settings.queueLimitFrames,
+            settings.queueLimitBytes,
+          )
         : undefined;
   }
 
@@ -98,7 +103,7 @@ export class LinkImpairment {
     const nowNs = this.#clock.nowNs;
     let departureNs = nowNs;
     if (this.#queue !== undefined) {
-      const waitNs = this.#queue.admit(nowNs, this.#frames.length(frame));
+      const waitNs = this.#queue.admit(this.#frames.length(frame));
       if (waitNs === QUEUE_FULL) {
         this.#frames.drop(frame, "link-queue-full", this.#where);
         return;

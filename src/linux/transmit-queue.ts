@@ -8,33 +8,49 @@ import type { Nanoseconds } from "../sim/time.ts";
 /** What `admit` answers when the queue is full. */
 export const QUEUE_FULL = -1;
 
+/** A ring is made for the first frame that waits: many links are never busy. A power of two. */
+const FIRST_FRAMES = 16;
+const NO_DEPARTURES = new Float64Array(0);
+const NO_LENGTHS = new Int32Array(0);
+
 export class TransmitQueue {
-  readonly #rateBitsPerSecond: number;
-  readonly #limitFrames: number;
+  // What a frame touches that finds the link idle stands first.
+  readonly #clock: { readonly nowNs: Nanoseconds };
+  #busyUntilNs: Nanoseconds = 2 ** 52; // a double from the start, see EventQueue
   readonly #limitBytes: number;
-  #busyUntilNs: Nanoseconds = 0;
-  #remainder = 0; // of bits * 10^9 / rate, below the rate
-  // A ring of frames not yet gone: when each has left, and its length.
-  #departures = new Float64Array(64);
-  #lengths = new Int32Array(64);
-  #head = 0;
   #count = 0;
-  #queuedBytes = 0;
-  #aloneBytes = 0; // length of a frame on the wire that is not in the ring: it found the link idle
   // The time of the last length that found the link idle, for frames of one flow are alike: no division a frame.
   #knownBytes = -1;
   #knownNs = 0;
-  #knownRemainder = 0;
+  #aloneBytes = 0; // length of a frame on the wire that is not in the ring: it found the link idle
 
-  /** The rate is at least 1; a limit of 0 bytes is none. */
-  constructor(rateBitsPerSecond: number, limitFrames: number, limitBytes: number) {
+  #knownRemainder = 0;
+  readonly #rateBitsPerSecond: number;
+  readonly #limitFrames: number;
+  #remainder = 0; // of bits * 10^9 / rate, below the rate
+  // A ring of frames not yet gone: when each has left, and its length.
+  #departures = NO_DEPARTURES;
+  #lengths = NO_LENGTHS;
+  #head = 0;
+  #queuedBytes = 0;
+
+  /** The rate is at least 1; a limit of 0 bytes is none. The clock is asked here: a time as an argument may be a box on the heap (16 bytes a frame). */
+  constructor(
+    clock: { readonly nowNs: Nanoseconds },
+    rateBitsPerSecond: number,
+    limitFrames: number,
+    limitBytes: number,
+  ) {
+    this.#clock = clock;
     this.#rateBitsPerSecond = rateBitsPerSecond;
     this.#limitFrames = limitFrames;
     this.#limitBytes = limitBytes;
+    this.#busyUntilNs = 0;
   }
 
   /** How long from now until the last bit of a frame that comes now has left, or `QUEUE_FULL`. */
-  admit(nowNs: Nanoseconds, lengthBytes: number): Nanoseconds {
+  admit(lengthBytes: number): Nanoseconds {
+    const nowNs = this.#clock.nowNs;
     if (this.#busyUntilNs <= nowNs && (this.#limitBytes === 0 || lengthBytes <= this.#limitBytes)) {
       // The usual case, a link that is idle, leaves the ring alone: its rows would be two more cache misses a frame.
       if (this.#count > 0) {
@@ -94,8 +110,9 @@ export class TransmitQueue {
 
   #grow(): void {
     const size = this.#departures.length;
-    const departures = new Float64Array(size * 2);
-    const lengths = new Int32Array(size * 2);
+    const wider = size === 0 ? FIRST_FRAMES : size * 2;
+    const departures = new Float64Array(wider);
+    const lengths = new Int32Array(wider);
     for (let index = 0; index < size; index++) {
       const from = (this.#head + index) & (size - 1);
       departures[index] = this.#departures[from]!;

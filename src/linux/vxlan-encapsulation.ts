@@ -21,8 +21,9 @@ const TCP_LEAST_BYTES = 20;
 
 /** What stands in an outer header, apart from lengths and checksums. */
 export interface OuterHeader {
-  source: Ipv4Address;
-  destination: Ipv4Address;
+  /** Both as signed 32 bits: an address above 127.255.255.255 is else a box on the heap for every call (75 bytes a packet). */
+  source: number;
+  destination: number;
   sourcePort: number;
   destinationPort: number;
   vni: Vni;
@@ -50,8 +51,8 @@ export function encapsulate(frames: FrameStore, frame: FrameId, header: OuterHea
     header.dontFragment ? ipv4.DONT_FRAGMENT : 0,
     header.timeToLive,
     ipv4.PROTOCOL_UDP,
-    header.source,
-    header.destination,
+    header.source as Ipv4Address,
+    header.destination as Ipv4Address,
     header.typeOfService,
   );
   const udpAt = at + ipv4.HEADER_BYTES;

@@ -101,19 +101,19 @@ export class VxlanFdb {
     return this.lookup(0, 0);
   }
 
-  /** A frame from `mac` (no group address, not zero) came from the VTEP `source`: vxlan_snoop. */
-  learn(high: number, low: number, source: Ipv4Address): Learnt {
+  /** A frame from this address (no group address, not zero) came from the VTEP `source`, 32 bits of either sign: vxlan_snoop. */
+  learn(high: number, low: number, source: number): Learnt {
     const row = this.#current(high, low);
     if (row === NO_ROW) {
-      this.#create(high, low, this.#key({ address: source }), 0);
+      this.#create(high, low, this.#key({ address: (source >>> 0) as Ipv4Address }), 0);
       return "learnt";
     }
     this.#rows.times[row * ROW_TIMES + UPDATED] = this.#clock.nowNs;
     const target = this.#rows.words[row * ROW_WORDS + TARGET]!;
     const first = this.#remotes.at(target & LIST)[0]!;
-    if (first.address === source && first.device === undefined) return "learnt";
+    if ((first.address | 0) === (source | 0) && first.device === undefined) return "learnt";
     if ((target & STAYS) !== 0) return "fixed";
-    this.#lead(row, { address: source, port: first.port, vni: first.vni, device: undefined });
+    this.#lead(row, { address: (source >>> 0) as Ipv4Address, port: first.port, vni: first.vni, device: undefined });
     return "learnt";
   }
 

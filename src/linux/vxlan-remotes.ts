@@ -3,7 +3,7 @@
  * routing last told: few lines of the cache for many entries. An entry with several remotes has a list of its own.
  */
 import { assert } from "../sim/assert.ts";
-import { IPV4_ANY, type Ipv4Address, type Vni } from "../wire/address.ts";
+import type { Ipv4Address, Vni } from "../wire/address.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { LinkOutput, Path } from "./path.ts";
 
@@ -23,7 +23,8 @@ export interface VxlanRemote extends VxlanRemoteKey {
   /** While it is `FrameStore.shortcutEpoch`, outer packets of at most `readyBytes` go from `readySource` straight to `readyLink`. */
   readyEpoch: number;
   readyBytes: number;
-  readySource: Ipv4Address;
+  /** Signed, see `OuterHeader`. */
+  readySource: number;
   readyLink: LinkOutput | undefined;
 }
 
@@ -117,7 +118,7 @@ function remoteOf(key: VxlanRemoteKey): VxlanRemote {
     path: undefined,
     readyEpoch: -1,
     readyBytes: 0,
-    readySource: IPV4_ANY,
+    readySource: 0,
     readyLink: undefined,
   };
 }

@@ -51,8 +51,8 @@ export class VxlanSender {
     this.#frames = underlay.frames;
     this.#hashKey = vxlanPortsOf(underlay).hashKey;
     this.#outer = {
-      source: 0 as Ipv4Address,
-      destination: 0 as Ipv4Address,
+      source: 0,
+      destination: 0,
       sourcePort: 0,
       destinationPort: settings.destinationPort,
       vni: settings.vni,
@@ -105,7 +105,7 @@ export class VxlanSender {
       (settings.dontFragment === "inherit" && innerDontFragment(frames.bytes, at, end));
     if (end - at + OUTER_BYTES > path.mtu() && !this.#mayExceed(frame, path.mtu(), dontFragment)) return;
     const own = frames.writable(frame);
-    this.#fillOuter(own, remote, settings.local ?? path.source, dontFragment);
+    this.#fillOuter(own, remote, (settings.local ?? path.source) | 0, dontFragment);
     encapsulate(frames, own, this.#outer);
     this.#owner.scrub(own);
     if (path.kind === "multicast") frames.flags[own] = FRAME_FLAG_NO_LOOP;
@@ -121,11 +121,11 @@ export class VxlanSender {
     if (ip.hooks !== undefined || ip.transform !== undefined || ip.exceptions.size > 0) return;
     remote.readyLink = path.link;
     remote.readyBytes = path.mtu();
-    remote.readySource = settings.local ?? path.source;
+    remote.readySource = (settings.local ?? path.source) | 0;
     remote.readyEpoch = this.#frames.shortcutEpoch;
   }
 
-  #fillOuter(frame: FrameId, remote: VxlanRemote, source: Ipv4Address, dontFragment: boolean): void {
+  #fillOuter(frame: FrameId, remote: VxlanRemote, source: number, dontFragment: boolean): void {
     const frames = this.#frames;
     const bytes = frames.bytes;
     const at = frames.start(frame);
@@ -135,14 +135,18 @@ export class VxlanSender {
     const inner = innerTypeOfService(bytes, at, end);
     const typeOfService = settings.typeOfService === "inherit" ? inner : settings.typeOfService;
     outer.source = source;
-    outer.destination = remote.address;
+    outer.destination = remote.address | 0;
     outer.destinationPort = remote.port;
     outer.sourcePort = this.#sourcePort(flowHash(bytes, at, end, this.#hashKey));
     outer.vni = remote.vni;
     outer.typeOfService = encapsulatedTypeOfService(typeOfService, inner);
-    outer.timeToLive = this.#timeToLive(bytes, at, end, remote.address);
+    outer.timeToLive = this.#timeToLive(bytes, at, end, outer.destination as Ipv4Address);
     outer.dontFragment = dontFragment;
-    outer.identification = this.#underlay.ipv4.nextIdentification(source, remote.address, ipv4.PROTOCOL_UDP);
+    outer.identification = this.#underlay.ipv4.nextIdentification(
+      source as Ipv4Address,
+      outer.destination as Ipv4Address,
+      ipv4.PROTOCOL_UDP,
+    );
   }
 
   #timeToLive(bytes: Uint8Array, at: number, end: number, destination: Ipv4Address): number {

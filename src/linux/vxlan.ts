@@ -161,7 +161,7 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
         this.#dropReceived(frame, "vxlan-invalid-source");
         return;
       }
-      if (this.fdb.learn(high, low, ipv4.source(bytes, outer)) === "fixed") {
+      if (this.fdb.learn(high, low, ipv4.sourceBits(bytes, outer)) === "fixed") {
         this.#dropReceived(frame, "vxlan-fixed-entry");
         return;
       }

@@ -63,7 +63,12 @@ export class WireEnd implements Driver, DeviceListener {
     this.#queue = undefined;
     if (isPlain(settings)) return;
     if (isPlain({ ...settings, rateBitsPerSecond: 0 })) {
-      this.#queue = new TransmitQueue(settings.rateBitsPerSecond, settings.queueLimitFrames, settings.queueLimitBytes);
+      this.#queue = new TransmitQueue(
+        this.#clock,
+        settings.rateBitsPerSecond,
+        settings.queueLimitFrames,
+        settings.queueLimitBytes,
+      );
       return;
     }
     this.#streams ??= forkLinkStreams(this.#random, device.place);
@@ -130,7 +135,7 @@ export class WireEnd implements Driver, DeviceListener {
 
   /** A link with a rate and nothing else: one transmitter in front of a fixed delay keeps the order by itself. */
   #queueAndSend(queue: TransmitQueue, frame: FrameId): void {
-    const waitNs = queue.admit(this.#clock.nowNs, this.#frames.length(frame));
+    const waitNs = queue.admit(this.#frames.length(frame));
     if (waitNs === QUEUE_FULL) this.#refuse(frame, "link-queue-full");
     else this.#clock.schedule(waitNs + this.#delayNs, this.#peerReceiver, frame);
   }

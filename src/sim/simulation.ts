@@ -28,7 +28,6 @@ export class Simulation implements Clock {
   readonly #queue = new EventQueue();
   readonly #receivers: Receiver[] = [];
   readonly #freeNumbers: ReceiverId[] = [];
-  #nowNs: Nanoseconds = 0;
   #stopped = false;
   #betweenEvents: (() => void) | undefined;
 
@@ -37,7 +36,7 @@ export class Simulation implements Clock {
   }
 
   get nowNs(): Nanoseconds {
-    return this.#nowNs;
+    return this.#queue.nowNs;
   }
 
   /** How many events have been handled since the start. */
@@ -64,7 +63,7 @@ export class Simulation implements Clock {
 
   schedule(delayNs: Nanoseconds, receiver: ReceiverId, value: number): void {
     assert(delayNs >= 0, "an event before now");
-    this.#queue.push(this.#nowNs + delayNs, receiver, value);
+    this.#queue.push(delayNs, receiver, value);
   }
 
   /** Runs `work` once, after the event in hand: for work that no handler may meet half-way. */
@@ -86,19 +85,19 @@ export class Simulation implements Clock {
     const queue = this.#queue;
     const receivers = this.#receivers;
     this.#stopped = false;
-    let left = mostEvents;
+    const lastEvent = queue.taken + mostEvents;
     while (queue.next(endNs)) {
-      assert(queue.atNs >= this.#nowNs, "time runs backwards");
-      this.#nowNs = queue.atNs;
+      assert(queue.atNs >= queue.nowNs, "time runs backwards");
+      queue.nowNs = queue.atNs;
       receivers[queue.receiver]!.receive(queue.value);
       if (this.#betweenEvents !== undefined) {
         const work = this.#betweenEvents;
         this.#betweenEvents = undefined;
         work();
       }
-      if (this.#stopped || --left === 0 || (until !== undefined && until())) return true;
+      if (this.#stopped || queue.taken === lastEvent || (until !== undefined && until())) return true;
     }
-    if (endNs > this.#nowNs) this.#nowNs = endNs;
+    if (endNs > queue.nowNs) queue.nowNs = endNs;
     return false;
   }
 }

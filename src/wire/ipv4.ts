@@ -130,6 +130,12 @@ export function source(bytes: Uint8Array, at: number): Ipv4Address {
   return getU32(bytes, at + SOURCE) as Ipv4Address;
 }
 
+/** The source's 32 bits as a signed integer: never a box on the heap, as half of all addresses are where V8 does not inline. */
+export function sourceBits(bytes: Uint8Array, at: number): number {
+  const from = at + SOURCE;
+  return (bytes[from]! << 24) | (bytes[from + 1]! << 16) | (bytes[from + 2]! << 8) | bytes[from + 3]!;
+}
+
 export function destination(bytes: Uint8Array, at: number): Ipv4Address {
   return getU32(bytes, at + DESTINATION) as Ipv4Address;
 }

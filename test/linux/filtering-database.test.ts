@@ -9,6 +9,7 @@ import { MAC_ZERO, type MacAddress } from "../../src/wire/address.ts";
 import { joinHalves } from "../../src/wire/ethernet.ts";
 import { BridgeLab, farMac, frameBytes, nearMac } from "./bridge-lab.ts";
 
+const clock = { nowNs: 0 };
 const STATIC: FdbFlags = { local: false, fixed: true, byUser: true, sticky: false, external: false };
 
 describe("The filtering database beside a Map", () => {
@@ -26,17 +27,18 @@ describe("The filtering database beside a Map", () => {
     const ports = [{ number: 1 }, { number: 2 }, { number: 3 }] as BridgePort[]; // all that matters of them
     fc.assert(
       fc.property(fc.array(operation, { maxLength: 200 }), (operations) => {
-        const fdb = new FilteringDatabase(300 * SECOND);
+        const fdb = new FilteringDatabase(300 * SECOND, clock);
         const model = new Map<string, { port: BridgePort; fixed: boolean; atNs: number }>();
-        let nowNs = 0;
+        clock.nowNs = 0;
         for (const { kind, high, low, vlan, port: number, waitNs } of operations) {
-          nowNs += waitNs;
+          clock.nowNs += waitNs;
+          const { nowNs } = clock;
           const key = `${high} ${low} ${vlan}`;
           const port = ports[number]!;
           const known = model.get(key);
           if (known !== undefined && !known.fixed && known.atNs + 300 * SECOND <= nowNs) model.delete(key);
           if (kind === "learn") {
-            fdb.learn(high, low, vlan, port, nowNs);
+            fdb.learn(high, low, vlan, port);
             model.set(key, { port, fixed: model.get(key)?.fixed ?? false, atNs: nowNs });
           } else if (kind === "set") {
             fdb.set(joinHalves(high, low), vlan, port, STATIC, nowNs);
@@ -46,38 +48,43 @@ describe("The filtering database beside a Map", () => {
             if (entry !== undefined) fdb.delete(entry);
             model.delete(key);
           }
-          const row = fdb.lookup(high, low, vlan, nowNs);
+          const row = fdb.lookup(high, low, vlan);
           expect(row === NO_ROW ? undefined : fdb.port(row)).toBe(model.get(key)?.port);
         }
-        const live = [...model.values()].filter((entry) => entry.fixed || entry.atNs + 300 * SECOND > nowNs);
-        expect(fdb.list(nowNs)).toHaveLength(live.length);
+        const live = [...model.values()].filter((entry) => entry.fixed || entry.atNs + 300 * SECOND > clock.nowNs);
+        expect(fdb.list(clock.nowNs)).toHaveLength(live.length);
       }),
     );
   });
 
   it("does not grow with addresses that were seen once and have aged", () => {
-    const fdb = new FilteringDatabase(1);
+    const fdb = new FilteringDatabase(1, clock);
     const port = { number: 1 } as BridgePort;
-    for (let number = 0; number < 10_000; number++) fdb.learn(0x0242, number, 0, port, number * 10);
+    for (let number = 0; number < 10_000; number++) {
+      clock.nowNs = number * 10;
+      fdb.learn(0x0242, number, 0, port);
+    }
     expect(fdb.size).toBeLessThan(1_000);
   });
 
   it("lists the newest first, and keeps an entry's place when it moves", () => {
-    const fdb = new FilteringDatabase(300 * SECOND);
+    clock.nowNs = 0;
+    const fdb = new FilteringDatabase(300 * SECOND, clock);
     const [a, b] = [{ number: 1 }, { number: 2 }] as [BridgePort, BridgePort];
-    fdb.learn(0x0242, 1, 0, a, 0);
-    fdb.learn(0x0242, 2, 0, a, 1);
-    fdb.learn(0x0242, 1, 0, b, 2);
+    fdb.learn(0x0242, 1, 0, a);
+    fdb.learn(0x0242, 2, 0, a);
+    fdb.learn(0x0242, 1, 0, b);
     expect(fdb.list(3).map((entry) => entry.address % 16)).toEqual([2, 1]);
   });
 
   it("lets a static entry move by learning, but no sticky one", () => {
-    const fdb = new FilteringDatabase(300 * SECOND);
+    clock.nowNs = 0;
+    const fdb = new FilteringDatabase(300 * SECOND, clock);
     const [a, b] = [{ number: 1 }, { number: 2 }] as [BridgePort, BridgePort];
     fdb.set(farMac(1), 0, a, STATIC, 0);
     fdb.set(farMac(2), 0, a, { ...STATIC, sticky: true }, 0);
-    fdb.learn(0x0242, 0x0a00_0001, 0, b, 1);
-    fdb.learn(0x0242, 0x0a00_0002, 0, b, 1);
+    fdb.learn(0x0242, 0x0a00_0001, 0, b);
+    fdb.learn(0x0242, 0x0a00_0002, 0, b);
     expect(fdb.get(farMac(1), 0, 2)?.port).toBe(b);
     expect(fdb.get(farMac(2), 0, 2)?.port).toBe(a);
   });

@@ -30,7 +30,8 @@ describe("The event queue", () => {
         for (const action of actions) {
           if ("push" in action) {
             const atNs = queue.atNs + action.push;
-            queue.push(atNs, 1, sequence);
+            queue.nowNs = queue.atNs;
+            queue.push(action.push, 1, sequence);
             model.push({ atNs, sequence, value: sequence });
             sequence++;
           } else {
