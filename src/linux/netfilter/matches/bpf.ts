@@ -3,6 +3,7 @@ import { getU16, getU32 } from "../../../wire/bytes.ts";
 import { type MatchExtension, option, RuleError } from "../extension.ts";
 import type { Packet } from "../packet.ts";
 import type { Match } from "../rule-parts.ts";
+import { ancillary, isAncillary, isKnownAncillary } from "./bpf-ancillary.ts";
 
 const MAXIMUM_INSTRUCTIONS = 64;
 const MEMORY_WORDS = 16;
@@ -82,6 +83,7 @@ function run(program: readonly Instruction[], bytes: Uint8Array, at: number, end
       if (mode === MODE_IMMEDIATE) value = operand;
       else if (mode === MODE_LENGTH) value = end - at;
       else if (mode === MODE_MEMORY) value = memory[operand]! >>> 0;
+      else if (mode === MODE_ABSOLUTE && isAncillary(operand)) value = ancillary(bytes, at, end, operand);
       else {
         const where = at + operand + (mode === MODE_INDIRECT ? x : 0);
         const size = mode === MODE_HEADER ? 1 : (code & 0x18) === SIZE_WORD ? 4 : (code & 0x18) === SIZE_HALF ? 2 : 1;
@@ -166,6 +168,7 @@ function isValid(instruction: Instruction, index: number, length: number): boole
   if (kind === ST || kind === STX) return operand < MEMORY_WORDS;
   if (kind === LD || kind === LDX) {
     if (mode === MODE_MEMORY) return operand < MEMORY_WORDS;
+    if (mode === MODE_ABSOLUTE && isAncillary(operand)) return isKnownAncillary(operand);
     return (
       mode === MODE_IMMEDIATE ||
       mode === MODE_ABSOLUTE ||
