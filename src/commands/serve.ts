@@ -3,6 +3,7 @@
  *
  *     serve http [PORT]   HTTP/1.1: answers with its host's name and addresses, the client's, and the request as it came
  *     serve echo [PORT]   TCP and UDP: sends back what comes (RFC 862)
+ *     serve dns [PORT] RECORD...   a name server that knows these records: "web.demo 300 A 10.0.0.3", web.demo=10.0.0.3
  *
  * `/status/404` answers with that status, `/data?size=N` with N bytes.
  */
@@ -13,11 +14,12 @@ import { TcpSocket } from "../linux/tcp/tcp-socket.ts";
 import { UdpSocket } from "../linux/udp-socket.ts";
 import { formatIpv4, IPV4_ANY } from "../wire/address.ts";
 import { CommandError } from "./command-error.ts";
+import { serveDns } from "./dns/serve-dns.ts";
 import { contentLength, field, type Head, join, MAXIMUM_HEAD_BYTES, parseHead } from "./http/message.ts";
 import { formatDate } from "./wall-date.ts";
 import type { CommandContext, Word } from "./word.ts";
 
-const USAGE = "usage: serve http [PORT]\n       serve echo [PORT]";
+const USAGE = "usage: serve http [PORT]\n       serve echo [PORT]\n       serve dns [PORT] RECORD...";
 const HTTP_PORT = 80;
 const ECHO_PORT = 7;
 const BACKLOG = 4_096;
@@ -31,6 +33,7 @@ export const SERVE: Word = {
   *run(process, context, argv) {
     try {
       const [kind, portText, ...more] = argv;
+      if (kind === "dns") return yield* serveDns(process, context, argv.slice(1));
       if ((kind !== "http" && kind !== "echo") || more.length > 0) throw new CommandError(2, USAGE);
       const port = portText === undefined ? (kind === "http" ? HTTP_PORT : ECHO_PORT) : readPort(portText);
       if (kind === "echo") startUdpEcho(process, context, port);

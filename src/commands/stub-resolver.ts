@@ -7,15 +7,13 @@
 import { MAXIMUM_SERVERS, ndotsOf, numericOption, type ResolvConf } from "../docker/resolver/resolv-conf.ts";
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import type { Process, Wait, Wake } from "../linux/process.ts";
-import { connect, readSome, writeAll } from "../linux/tcp/blocking.ts";
-import { TcpSocket } from "../linux/tcp/tcp-socket.ts";
 import { UdpSocket } from "../linux/udp-socket.ts";
 import { type Nanoseconds, SECOND } from "../sim/time.ts";
 import { contains, type Ipv4Address } from "../wire/address.ts";
-import { getU16, putU16 } from "../wire/bytes.ts";
+import { getU16 } from "../wire/bytes.ts";
 import * as dns from "../wire/dns.ts";
 import { isName } from "../wire/dns-name.ts";
-import { join } from "./http/message.ts";
+import { ask } from "./dns/ask.ts";
 
 type Step<T> = Generator<Wait, T, Wake>;
 
@@ -130,40 +128,15 @@ function* askServer(
       const query = queries.find((each) => datagram.bytes.length > 2 && getU16(each, 0) === getU16(datagram.bytes, 0));
       let message = dns.parse(datagram.bytes, 0, datagram.bytes.length);
       if (query === undefined || typeof message === "string" || !message.response) continue;
-      if (message.truncated) message = (yield* askByTcp(process, namespace, server, query, untilNs)) ?? message;
+      if (message.truncated) {
+        const settings = { namespace, transport: "tcp", server, port: dns.UDP_PORT, bytes: query, timeoutNs } as const;
+        const whole = yield* ask(process, settings);
+        if (whole !== "signal" && whole.kind === "answer") message = whole.message;
+      }
       if (isFailure(message.responseCode)) return undefined;
       answers.set(message.identifier, message);
     }
     return queries.map((query) => answers.get(getU16(query, 0))!);
-  } finally {
-    close();
-  }
-}
-
-function* askByTcp(
-  process: Process,
-  namespace: NetworkNamespace,
-  server: Ipv4Address,
-  query: Uint8Array,
-  untilNs: Nanoseconds,
-): Step<dns.Dns | undefined> {
-  const socket = new TcpSocket(namespace);
-  const close = () => socket.close();
-  process.atExit(close);
-  try {
-    if ((yield* connect(process, socket, server, dns.UDP_PORT, untilNs)) !== undefined) return undefined;
-    const framed = new Uint8Array(2 + query.length);
-    putU16(framed, 0, query.length);
-    framed.set(query, 2);
-    if (typeof (yield* writeAll(process, socket, framed, untilNs)) === "string") return undefined;
-    let received = new Uint8Array(0) as Uint8Array;
-    while (received.length < 2 || received.length < 2 + getU16(received, 0)) {
-      const bytes = yield* readSome(process, socket, 0xffff, untilNs);
-      if (typeof bytes === "string") return undefined;
-      received = join(received, bytes);
-    }
-    const message = dns.parse(received, 2, 2 + getU16(received, 0));
-    return typeof message === "string" ? undefined : message;
   } finally {
     close();
   }

@@ -4,6 +4,10 @@ import { BASIC_WORDS } from "./basic-words.ts";
 import { BRIDGE } from "./bridge/bridge.ts";
 import { CONNTRACK } from "./conntrack.ts";
 import { CURL } from "./curl/curl.ts";
+import { DIG } from "./dns/dig.ts";
+import { GETENT } from "./dns/getent.ts";
+import { HOST } from "./dns/host-word.ts";
+import { NSLOOKUP } from "./dns/nslookup.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
 import { IPERF } from "./iperf/iperf.ts";
@@ -27,7 +31,11 @@ const ALL: readonly Word[] = [
   ARPING,
   BRIDGE,
   CONNTRACK,
+  DIG,
   ETHTOOL,
+  GETENT,
+  HOST,
+  NSLOOKUP,
   SERVE,
   NC,
   CURL,

@@ -1,8 +1,4 @@
-/**
- * The names of all networks of one node (libnetwork's svcRecords). Those of an overlay come from the cluster's tables; those of a network of this node
- * alone from its endpoints, which join and leave here.
- */
-import type { Endpoint } from "../endpoint.ts";
+/** The names of all the swarm's networks on one node (libnetwork's svcRecords): filled from the cluster's tables while a network is here. */
 import type { Network } from "../network.ts";
 import { ServiceRecords } from "./service-records.ts";
 
@@ -26,21 +22,5 @@ export class NameDirectory {
   /** The network is gone from this node. */
   forget(networkId: string): void {
     this.#records.delete(networkId);
-  }
-
-  /** An endpoint has joined a network of this node alone: its name and aliases stand for its address, which goes back to the name. */
-  addEndpoint({ id, name, aliases, address, network }: Endpoint): void {
-    if (!network.resolvesNames || address.length === 0) return;
-    const records = this.of(network);
-    for (const each of [name, ...aliases]) records.add(each, address.address, id);
-    records.addReverse(address.address, name);
-  }
-
-  /** It leaves. */
-  removeEndpoint({ id, name, aliases, address, network }: Endpoint): void {
-    const records = this.#records.get(network.id);
-    if (records === undefined) return;
-    for (const each of [name, ...aliases]) records.remove(each, address.address, id);
-    records.removeReverse(address.address, name);
   }
 }

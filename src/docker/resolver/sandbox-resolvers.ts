@@ -2,6 +2,7 @@
 import { assert } from "../../sim/assert.ts";
 import type { Sandbox, SandboxResolver } from "../sandbox.ts";
 import { EmbeddedResolver, type ResolverEnvironment } from "./embedded-resolver.ts";
+import { LocalNames } from "./local-names.ts";
 import type { NameDirectory } from "./name-directory.ts";
 import type { NetworkNames } from "./name-source.ts";
 import { outerServers, type ResolvConf, setsNdots } from "./resolv-conf.ts";
@@ -53,9 +54,12 @@ export class SandboxResolvers implements SandboxResolver {
 
 function* networkNames(sandbox: Sandbox, directory: NameDirectory): Generator<NetworkNames> {
   for (const { network } of sandbox.endpoints) {
+    const { name: networkName } = network;
+    if (network.scope === "local") {
+      if (network.resolvesNames) yield { networkName, rank: "local", names: new LocalNames(network) };
+      continue;
+    }
     const names = directory.find(network.id);
-    if (names === undefined) continue;
-    const rank = network.ingress ? "ingress" : network.scope === "swarm" ? "swarm" : "local";
-    yield { networkName: network.name, rank, names };
+    if (names !== undefined) yield { networkName, rank: network.ingress ? "ingress" : "swarm", names };
   }
 }
