@@ -23,7 +23,7 @@ const WITHOUT_OPTIONS = 0x45;
 export class Ipv4Input {
   readonly #core: Ipv4Core;
   readonly #forward: Ipv4Forward;
-  readonly #reassembly: Reassembly;
+  #reassembly: Reassembly | undefined = undefined;
   // The source that was found good last: conversations come in trains.
   #goodSource = -1;
   #goodDevice: NetDevice | undefined = undefined;
@@ -32,17 +32,23 @@ export class Ipv4Input {
   constructor(core: Ipv4Core, forward: Ipv4Forward) {
     this.#core = core;
     this.#forward = forward;
+  }
+
+  /** Made for the first fragment: most containers never see one. */
+  get reassembly(): Reassembly {
+    this.#reassembly ??= this.#makeReassembly();
+    return this.#reassembly;
+  }
+
+  #makeReassembly(): Reassembly {
+    const core = this.#core;
     const settings = () => ({
       timeoutSeconds: core.sysctl.number("net.ipv4.ipfrag_time"),
       limitBytes: core.sysctl.number("net.ipv4.ipfrag_high_thresh"),
     });
-    this.#reassembly = new Reassembly(core.clock, core.frames, core.place, settings, (first, device) =>
+    return new Reassembly(core.clock, core.frames, core.place, settings, (first, device) =>
       core.errors?.sendError(first, icmp.TYPE_TIME_EXCEEDED, icmp.CODE_REASSEMBLY_EXCEEDED, 0, device),
     );
-  }
-
-  get reassembly(): Reassembly {
-    return this.#reassembly;
   }
 
   /** A packet that has come in by `device`: it starts at its IPv4 header, and this is its last holder. Takes over the hold. */
@@ -76,7 +82,7 @@ export class Ipv4Input {
     const frames = core.frames;
     let next = frame;
     if (ipv4.isFragment(frames.bytes, frames.start(next))) {
-      next = this.#reassembly.add(next, device);
+      next = this.reassembly.add(next, device);
       if (next === NO_FRAME) return;
     }
     if (core.hooks !== undefined) {
