@@ -12,7 +12,7 @@ import { type Refusal, refuse } from "../refusal.ts";
 import type { Sandbox } from "../sandbox.ts";
 import type { OverlayDriver } from "./overlay-driver.ts";
 import { overlayMac } from "./overlay-mac.ts";
-import { MTU_OPTION, overlayMtu } from "./overlay-mtu.ts";
+import { MTU_OPTION, overlayMtu, underlayMtu } from "./overlay-mtu.ts";
 import { type EndpointLink, OverlaySandbox, subnetOf } from "./overlay-sandbox.ts";
 import type { OverlaySegment, OverlaySubnet } from "./overlay-segment.ts";
 import { type PeerPlane, type PeerRecord, PeerTable } from "./peers.ts";
@@ -54,6 +54,8 @@ export class NodeOverlay implements Network {
   /** Filled by whoever hears the other nodes. */
   readonly peers: PeerTable;
   readonly #driver: OverlayDriver;
+  /** An option that makes no sense: nobody can have a place in the network. */
+  readonly #problem: string | undefined;
   readonly #endpoints = new Map<string, Endpoint>();
   /** Of endpoints that are joined, by their identifiers. */
   readonly #links = new Map<string, EndpointLink>();
@@ -72,7 +74,9 @@ export class NodeOverlay implements Network {
     this.labels = spec.labels;
     this.subnets = spec.subnets;
     this.encrypted = spec.options.has(ENCRYPTED_OPTION);
-    this.mtu = overlayMtu(Number(spec.options.get(MTU_OPTION) ?? 0), this.encrypted);
+    const underlay = underlayMtu(spec.options.get(MTU_OPTION));
+    this.#problem = typeof underlay === "string" ? underlay : undefined;
+    this.mtu = overlayMtu(typeof underlay === "string" ? undefined : underlay, this.encrypted);
     this.#driver = driver;
     const { world, advertiseAddress, release, forwarding, log } = driver.settings;
     this.createdNs = world.simulation.nowNs;
@@ -97,6 +101,7 @@ export class NodeOverlay implements Network {
   /** The address is the caller's to know: managers allocate those of swarm networks. */
   createEndpoint(request: EndpointRequest): Endpoint | Refusal {
     const { address } = request;
+    if (this.#problem !== undefined) return refuse("invalid", this.#problem);
     if (address === undefined) return refuse("invalid", `no IPv4 address for an endpoint of network ${this.name}`);
     const place = this.subnets.find(({ subnet }) => contains(subnet, address));
     if (place === undefined)

@@ -15,3 +15,11 @@ export function overlayMtu(underlayMtu: number | undefined, encrypted: boolean):
   if (!encrypted) return plain;
   return Math.floor((plain - ESP_EXPANSION_BYTES) / ESP_ALIGNMENT) * ESP_ALIGNMENT;
 }
+
+/** The option's number, or Docker's words for what is none. */
+export function underlayMtu(option: string | undefined): number | undefined | string {
+  if (option === undefined) return undefined;
+  if (!/^[+-]?\d+$/.test(option)) return `failed to parse ${option}: strconv.Atoi: parsing "${option}": invalid syntax`;
+  const mtu = Number(option);
+  return mtu < 0 ? `invalid MTU value: ${mtu}` : mtu;
+}

@@ -3,11 +3,12 @@ import type { NetworkKey } from "../../../src/docker/overlay/network-key.ts";
 import { OverlayDriver } from "../../../src/docker/overlay/overlay-driver.ts";
 import { UdpSocket } from "../../../src/linux/udp-socket.ts";
 import { wiresharkEspSa } from "../../../src/linux/xfrm/esp-sa.ts";
+import type { Vni } from "../../../src/wire/address.ts";
 import { fromHex } from "../../../src/wire/bytes.ts";
 import { missing, runToolOnFile } from "../../capture/external-tools.ts";
 import { watch } from "../../linux/two-hosts.ts";
 import { pcapOf } from "../../linux/xfrm/security.ts";
-import { ENCNET, ip, OverlayLab } from "./overlay-lab.ts";
+import { ENCNET, ip, net, OverlayLab } from "./overlay-lab.ts";
 
 /** The keys of the recorded case 05; times 0xcccb to 0xcccd. */
 const KEYS: readonly NetworkKey[] = [
@@ -177,6 +178,30 @@ describe("An encrypted overlay network", () => {
     lab.leave(e1, true);
     driver.deleteNetwork(ENCNET.id);
     expect(lab.run(node1, RULES)).toBe("-P OUTPUT ACCEPT\n-P INPUT ACCEPT\n");
+  });
+});
+
+describe("Two encrypted overlay networks of the same nodes", () => {
+  it("share the associations; rules and VNIs are each one's own", () => {
+    const { lab, e1, e2, node1 } = recorded();
+    const spec = {
+      ...ENCNET,
+      id: "z".repeat(25),
+      subnets: [{ subnet: net("10.0.7.0/24"), gateway: ip("10.0.7.1"), vni: 4_103 as Vni }],
+    };
+    const second = lab.addNetwork(spec);
+    const [f1, f2] = [second.join(0, "10.0.7.2"), second.join(1, "10.0.7.3")];
+    lab.pass(2);
+    expect(states(lab, 0).length).toBe(4);
+    expect(lab.run(f1.namespace, "ping -c 1 10.0.7.3")).toContain("1 received");
+    lab.leave(e2);
+    lab.leave(e1);
+    expect(states(lab, 0).length).toBe(4);
+    expect(lab.run(f2.namespace, "ping -c 1 10.0.7.2")).toContain("1 received");
+    second.leave(f2);
+    second.leave(f1);
+    expect(lab.run(node1, "ip xfrm state; ip xfrm policy")).toBe("");
+    expect(lab.run(node1, RULES).match(/0x100700/g)?.length).toBe(3);
   });
 });
 

@@ -248,4 +248,13 @@ describe("The MTU of an overlay", () => {
     const lab = new OverlayLab({ count: 1, spec: { ...TESTNET, options }, mtu: 1_300 });
     expect(lab.nodes[0]!.network.mtu).toBe(expected);
   });
+
+  it.each([
+    ["big", 'failed to parse big: strconv.Atoi: parsing "big": invalid syntax'],
+    ["-1", "invalid MTU value: -1"],
+  ])("with driver.mtu %s lets nobody in", (mtu, words) => {
+    const options = new Map([["com.docker.network.driver.mtu", mtu]]);
+    const lab = new OverlayLab({ count: 1, spec: { ...TESTNET, options } });
+    expect(() => lab.join(0, "10.0.1.3")).toThrow(words);
+  });
 });

@@ -95,41 +95,26 @@ export class OverlayLab {
     this.pass(2); // the switch's ports begin to forward
   }
 
+  /** The same nodes with one more network, whose members this is for. */
+  addNetwork(spec: OverlaySpec): Pick<OverlayLab, "join" | "leave"> {
+    const nodes = this.nodes.map((node) => ({ ...node, network: node.driver.createNetwork(spec) }));
+    return {
+      join: (nodeIndex, address, silently) => joinNode(this.world, nodes, nodeIndex, address, silently),
+      leave: (member, silently) => leaveNode(nodes, member, silently),
+    };
+  }
+
   pass(seconds: number): void {
     this.world.simulation.run(this.world.simulation.nowNs + Math.round(seconds * SECOND));
   }
 
   /** A container with this address joins on a node; the others are told, unless `silently`. */
   join(nodeIndex: number, address: string, silently = false): Member {
-    const node = this.nodes[nodeIndex]!;
-    const endpoint = node.network.createEndpoint({ name: address, address: ip(address) });
-    if (isRefusal(endpoint)) throw new Error(endpoint.message);
-    const namespace = this.world.createNamespace(`${node.name} ${address} ${endpoint.id}`);
-    const sandbox = new Sandbox({
-      id: endpoint.id,
-      namespace,
-      host: {
-        release: "current",
-        gatewayNetwork: () => refuse("not-found", "no docker_gwbridge here"),
-        resolver: undefined,
-      },
-      needsGateway: false,
-    });
-    const refusal = sandbox.join(endpoint);
-    if (refusal !== undefined) throw new Error(refusal.message);
-    const member = { node, endpoint, sandbox, namespace };
-    if (!silently) this.tell(member);
-    return member;
+    return joinNode(this.world, this.nodes, nodeIndex, address, silently);
   }
 
-  tell({ node, endpoint }: Member): void {
-    for (const { network } of this.nodes) network.peers.notify(endpoint.id, undefined, node.network.recordOf(endpoint));
-  }
-
-  leave({ node, endpoint, sandbox }: Member, silently = false): void {
-    const record = node.network.recordOf(endpoint);
-    sandbox.leave(endpoint);
-    if (!silently) for (const { network } of this.nodes) network.peers.notify(endpoint.id, record, undefined);
+  leave(member: Member, silently = false): void {
+    leaveNode(this.nodes, member, silently);
   }
 
   /** What a command line says, standard error included; up to `seconds` go by. */
@@ -150,4 +135,32 @@ export class OverlayLab {
   inside(nodeIndex: number): NetworkNamespace {
     return this.nodes[nodeIndex]!.network.sandbox!.namespace;
   }
+}
+
+function joinNode(world: World, nodes: readonly LabNode[], index: number, address: string, silently = false): Member {
+  const node = nodes[index]!;
+  const endpoint = node.network.createEndpoint({ name: address, address: ip(address) });
+  if (isRefusal(endpoint)) throw new Error(endpoint.message);
+  const namespace = world.createNamespace(`${node.name} ${address} ${endpoint.id}`);
+  const sandbox = new Sandbox({
+    id: endpoint.id,
+    namespace,
+    host: {
+      release: "current",
+      gatewayNetwork: () => refuse("not-found", "no docker_gwbridge here"),
+      resolver: undefined,
+    },
+    needsGateway: false,
+  });
+  const refusal = sandbox.join(endpoint);
+  if (refusal !== undefined) throw new Error(refusal.message);
+  const record = node.network.recordOf(endpoint);
+  if (!silently) for (const { network } of nodes) network.peers.notify(endpoint.id, undefined, record);
+  return { node, endpoint, sandbox, namespace };
+}
+
+function leaveNode(nodes: readonly LabNode[], { node, endpoint, sandbox }: Member, silently = false): void {
+  const record = node.network.recordOf(endpoint);
+  sandbox.leave(endpoint);
+  if (!silently) for (const { network } of nodes) network.peers.notify(endpoint.id, record, undefined);
 }

@@ -125,6 +125,8 @@ describe("The peers of an overlay network", () => {
         // One entry for every address that somebody claims, and it is a claimed one.
         const claimed = [...claims.values()].filter((list) => list.length > 0);
         expect(found.length).toBe(claimed.length);
+        const forwarding = lab.run(lab.inside(0), "bridge fdb show dev vxlan0");
+        expect(forwarding.match(/ dst .* self permanent/g)?.length ?? 0).toBe(claimed.length);
         for (const list of claimed)
           expect(list.map(({ text }) => text).some((text) => found.includes(text))).toBe(true);
       }),
