@@ -4,7 +4,7 @@ import { OverlayDriver } from "../../../src/docker/overlay/overlay-driver.ts";
 import { UdpSocket } from "../../../src/linux/udp-socket.ts";
 import { wiresharkEspSa } from "../../../src/linux/xfrm/esp-sa.ts";
 import type { Vni } from "../../../src/wire/address.ts";
-import { fromHex } from "../../../src/wire/bytes.ts";
+import { fromHex, putU48, toHex } from "../../../src/wire/bytes.ts";
 import { missing, runToolOnFile } from "../../capture/external-tools.ts";
 import { watch } from "../../linux/two-hosts.ts";
 import { pcapOf } from "../../linux/xfrm/security.ts";
@@ -62,6 +62,14 @@ const RECORDED_RULES = `-P OUTPUT ACCEPT
 `;
 const RULES = "iptables -t mangle -S OUTPUT; iptables -S INPUT";
 
+/** The first ping there, on its way from node1 to node2: frame 668 of node1_underlay_eth0. */
+const RECORDED_ESP = fromHex(
+  `52540050001252540050001108004500 00a02941000040326b83c0a8320bc0a8 320c53a7cc900000000159b28e389790
+   781ea24a0d5c5bc92a292cd65aee82a5 a67921d4c665b368401036709effc832 e63eb55ea2df9b68fb583cd35f125171
+   a7d5e69e290fad4e1641277cc664366e c7ff2e70bdb57b3ae3b0286f35006f8b 811500465b696a65a16482db553a7e3e
+   b274b34199f42cc44baba4cfa6fa6cdf bb19fa44f454a7e6c74856e7c67f`.replace(/\s/g, ""),
+)!;
+
 /** e1 on node1 and e2 on node2; node3 has the network, but nobody on it. */
 function recorded(release: "current" | "20.10" = "20.10") {
   const lab = new OverlayLab({ count: 3, spec: ENCNET, keys: KEYS, driver: { release } });
@@ -113,6 +121,22 @@ describe("An encrypted overlay network", () => {
       expect(lab.world.frames.inFlight).toBe(0);
     },
   );
+
+  it("opens what Docker on a real kernel has sent, and answers", () => {
+    const { lab, e2, node2 } = recorded();
+    const eth0 = node2.device("eth0")!;
+    const inner = watch(lab.world, e2.namespace.device("eth0")!);
+    const outer = watch(lab.world, eth0);
+    const frame = lab.world.frames.make(RECORDED_ESP.length);
+    lab.world.frames.bytes.set(RECORDED_ESP, lab.world.frames.start(frame));
+    putU48(lab.world.frames.bytes, lab.world.frames.start(frame), eth0.address);
+    eth0.receive(frame);
+    lab.pass(1);
+    const echoes = inner.filter(({ bytes }) => bytes[23] === 1);
+    expect(echoes.map(({ bytes }) => bytes[34])).toEqual([8, 0]); // request, reply
+    expect(outer.at(-1)!.bytes.length).toBe(174);
+    expect(toHex(outer.at(-1)!.bytes, 34, 42)).toBe("768cf84800000001"); // SPI and number as in the recorded answer
+  });
 
   it.skipIf(missing("tshark"))("sends what Wireshark opens with the keys of the associations", () => {
     const { lab, e1, node1, node2 } = recorded();
