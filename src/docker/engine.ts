@@ -25,7 +25,6 @@ import {
 } from "./bridge/settings.ts";
 import { Container, type ContainerHost } from "./container/container.ts";
 import { drawContainerName } from "./container/drawn-name.ts";
-import type { ResolverConfiguration } from "./container/network-files.ts";
 import type { ContainerSpec, NetworkAttachment } from "./container-spec.ts";
 import type { Endpoint, EndpointRequest } from "./endpoint.ts";
 import { PlainNetwork } from "./host-network.ts";
@@ -34,7 +33,10 @@ import { LOCAL_POOLS, POOL_OVERLAPS, POOLS_USED_UP, SubnetPools } from "./ipam/s
 import type { Network, NetworkSubnet } from "./network.ts";
 import type { ProgramStarter } from "./program-starter.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
-import { Sandbox, type SandboxHost, type SandboxResolver } from "./sandbox.ts";
+import { NameDirectory } from "./resolver/name-directory.ts";
+import { EMPTY_RESOLV_CONF, type ResolvConf } from "./resolver/resolv-conf.ts";
+import { SandboxResolvers } from "./resolver/sandbox-resolvers.ts";
+import { Sandbox, type SandboxHost } from "./sandbox.ts";
 import type { Volume } from "./volume.ts";
 
 export type Release = "current" | "20.10";
@@ -51,8 +53,7 @@ export interface EngineSettings {
   /** What a container's namespace is called in the world, where all names are different; `node1/web.1.abc` when absent. */
   readonly namespaceName?: ((container: { readonly id: string; readonly name: string }) => string) | undefined;
   /** The host's /etc/resolv.conf. */
-  readonly resolverConfiguration?: ResolverConfiguration | undefined;
-  readonly resolver?: SandboxResolver | undefined;
+  readonly resolverConfiguration?: ResolvConf | undefined;
 }
 
 /** `docker network create`, for networks of this engine alone. */
@@ -74,10 +75,10 @@ export interface EngineListener {
   networkChanged?(network: Network, change: "created" | "removed"): void;
 }
 
-/** The part of swarm mode that the engine itself calls. */
+/** Swarm mode, as far as the engine itself has to do with it (cluster-networking.ts). */
 export interface ClusterPart {
-  /** A network of the swarm that is not on this node: brought here for a container, or why not. */
-  attach?(network: string, container: Container): Network | Refusal;
+  /** The swarm's networks that are on this node. */
+  readonly networks: ReadonlyMap<string, Network>;
 }
 
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
@@ -100,8 +101,11 @@ export class Engine implements ContainerHost, SandboxHost {
   readonly firewall: BridgeFirewall;
   readonly ports: PortMapper;
   readonly listeners: EngineListener[] = [];
-  resolver: SandboxResolver | undefined;
-  resolverConfiguration: ResolverConfiguration;
+  /** The names that the swarm's networks have here; those of local networks are read from their endpoints. */
+  readonly names = new NameDirectory();
+  readonly resolver: SandboxResolvers;
+  /** The host's /etc/resolv.conf. */
+  resolverConfiguration: ResolvConf;
   cluster: ClusterPart | undefined = undefined;
   readonly #pools = new SubnetPools(LOCAL_POOLS);
   readonly #byName = new Map<string, Container>();
@@ -116,10 +120,15 @@ export class Engine implements ContainerHost, SandboxHost {
     this.release = settings.release;
     this.programs = settings.programs;
     this.userlandProxy = settings.userlandProxy ?? true;
-    this.resolver = settings.resolver;
-    this.resolverConfiguration = settings.resolverConfiguration ?? { servers: [], search: [], options: [] };
+    this.resolverConfiguration = settings.resolverConfiguration ?? EMPTY_RESOLV_CONF;
     this.#namespaceName = settings.namespaceName ?? ((container) => `${this.hostname}/${container.name}`);
     this.random = settings.host.random.fork("docker");
+    this.resolver = new SandboxResolvers({
+      environment: { machine: this.host, release: this.release, random: this.random.fork("resolver") },
+      names: this.names,
+      machineConfiguration: () => this.resolverConfiguration,
+      wishes: (sandbox) => sandbox.dns,
+    });
     const netfilter = netfilterOf(this.host);
     const hairpin = !this.userlandProxy;
     this.firewall =
@@ -277,7 +286,7 @@ export class Engine implements ContainerHost, SandboxHost {
       container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
     const networks: Network[] = [];
     for (const { network } of attachments) {
-      const found = this.#networkFor(network, container);
+      const found = this.findNetwork(network);
       if (isRefusal(found)) return found;
       networks.push(found);
     }
@@ -309,7 +318,7 @@ export class Engine implements ContainerHost, SandboxHost {
   }
 
   connectNetwork(container: Container, attachment: NetworkAttachment): Refusal | undefined {
-    const network = this.#networkFor(attachment.network, container);
+    const network = this.findNetwork(attachment.network);
     if (isRefusal(network)) return network;
     const { sandbox } = container;
     if (container.attachments.some((other) => this.#means(other.network, network)))
@@ -463,12 +472,6 @@ export class Engine implements ContainerHost, SandboxHost {
     return refuse("forbidden", `${prefix}${POOL_OVERLAPS}`);
   }
 
-  #networkFor(text: string, container: Container): Network | Refusal {
-    const local = this.findNetwork(text);
-    if (!isRefusal(local)) return local;
-    return this.cluster?.attach?.(text, container) ?? local;
-  }
-
   #means(text: string, network: Network): boolean {
     return text === network.name || (text !== "" && network.id.startsWith(text));
   }
@@ -479,6 +482,7 @@ export class Engine implements ContainerHost, SandboxHost {
       namespace: shared ? this.host : this.world.createNamespace(this.#namespaceName(container)),
       host: this,
       ports: container.spec.ports,
+      dns: container.spec.dns,
       shared,
     });
     this.sandboxes.add(sandbox);

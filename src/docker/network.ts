@@ -34,7 +34,7 @@ export interface Network {
   readonly createdNs: Nanoseconds;
   /** By their identifiers. */
   readonly endpoints: ReadonlyMap<string, Endpoint>;
-  /** Whether its members find each other by name: all but docker0, host and none. */
+  /** Whether its members find each other by name: all but docker0, docker_gwbridge, host and none. */
   readonly resolvesNames: boolean;
 
   /** Takes addresses; the endpoint is in `endpoints` from now on. */

@@ -6,12 +6,13 @@
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import type { NetDevice } from "../linux/net-device.ts";
 import { assert } from "../sim/assert.ts";
-import { IPV4_ANY, type Prefix } from "../wire/address.ts";
+import { broadcastOf, IPV4_ANY, type Prefix } from "../wire/address.ts";
 import type { PortBinding } from "./bridge/published-port.ts";
 import type { Endpoint } from "./endpoint.ts";
 import { shortIdentifier } from "./identifiers.ts";
 import type { Network } from "./network.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
+import type { ResolvConf } from "./resolver/resolv-conf.ts";
 
 const DEFAULT_ROUTE: Prefix = { address: IPV4_ANY, length: 0 };
 const NO_PORTS: readonly PortBinding[] = [];
@@ -43,6 +44,8 @@ export interface SandboxSettings {
   readonly ports?: readonly PortBinding[] | undefined;
   /** True: the host's own namespace, which nobody may change (`--network host`). */
   readonly shared?: boolean | undefined;
+  /** What the user has said of name servers (`--dns`). */
+  readonly dns?: ResolvConf | undefined;
 }
 
 export class Sandbox {
@@ -51,6 +54,7 @@ export class Sandbox {
   readonly label: string;
   readonly ports: readonly PortBinding[];
   readonly shared: boolean;
+  readonly dns: ResolvConf | undefined;
   readonly #host: SandboxHost;
   readonly #needsGateway: boolean;
   #endpoints: readonly Endpoint[] = [];
@@ -64,6 +68,7 @@ export class Sandbox {
     this.label = settings.label ?? shortIdentifier(settings.id);
     this.ports = settings.ports ?? NO_PORTS;
     this.shared = settings.shared ?? false;
+    this.dns = settings.dns;
     this.#host = settings.host;
     this.#needsGateway = settings.needsGateway ?? true;
     if (!this.shared) this.namespace.loopback.setUp(true);
@@ -139,7 +144,7 @@ export class Sandbox {
     const name = `${namePrefix}${number}`;
     if (from === namespace) namespace.renameDevice(device, name);
     else from.moveDevice(device, namespace, name);
-    namespace.addAddress(device, endpoint.address);
+    namespace.addAddress(device, endpoint.address, { broadcast: broadcastOf(endpoint.address) });
     device.setUp(true);
     endpoint.device = device;
   }

@@ -103,7 +103,7 @@ export class BridgeNetwork implements Network {
     this.createdNs = settings.createdNs;
     this.bridgeSettings = settings.bridge;
     this.gateway = gateway;
-    this.resolvesNames = !settings.bridge.isDefault;
+    this.resolvesNames = !settings.bridge.isDefault && settings.name !== "docker_gwbridge";
     const { range, auxiliary } = settings;
     this.subnets = [{ subnet: pool.subnet, gateway, range, auxiliary }];
     const { bridgeName, betweenContainers, masquerades } = settings.bridge;

@@ -12,10 +12,11 @@ import type { Endpoint } from "../endpoint.ts";
 import { shortIdentifier } from "../identifiers.ts";
 import type { ProgramStarter } from "../program-starter.ts";
 import { type Refusal, refuse } from "../refusal.ts";
+import type { ResolvConf } from "../resolver/resolv-conf.ts";
 import type { Sandbox } from "../sandbox.ts";
 import { HealthMonitor, type HealthStatus } from "./health-monitor.ts";
 import { ContainerLog, type LogLine, type LogStream } from "./log.ts";
-import { containerResolver, type HostsLine, hostsLines, type ResolverConfiguration } from "./network-files.ts";
+import { containerResolver, type HostsLine, hostsLines } from "./network-files.ts";
 import { restartDelay } from "./restart-delay.ts";
 import { parseSignal } from "./signal.ts";
 
@@ -27,7 +28,7 @@ export interface ContainerHost {
   readonly release: "current" | "20.10";
   readonly programs: ProgramStarter;
   /** The host's /etc/resolv.conf. */
-  readonly resolverConfiguration: ResolverConfiguration;
+  readonly resolverConfiguration: ResolvConf;
   /** A sandbox with all the container's networks, or why not; then nothing is left. */
   makeSandbox(container: Container): Sandbox | Refusal;
   removeSandbox(sandbox: Sandbox): void;
@@ -157,8 +158,8 @@ export class Container implements Waiter {
   }
 
   /** /etc/resolv.conf. */
-  get resolver(): ResolverConfiguration {
-    const named = this.endpoints.some(({ network }) => network.resolvesNames && network.name !== "docker_gwbridge");
+  get resolver(): ResolvConf {
+    const named = this.endpoints.some(({ network }) => network.resolvesNames);
     return containerResolver(this.spec, named, this.#host.resolverConfiguration);
   }
 

@@ -1,16 +1,8 @@
 /** /etc/hosts and /etc/resolv.conf of a container, which the engine writes (libnetwork etchosts, internal/resolvconf). */
-import { formatIpv4, type Ipv4Address, parseIpv4 } from "../../wire/address.ts";
+import { formatIpv4, type Ipv4Address, isLoopbackIpv4, parseIpv4 } from "../../wire/address.ts";
 import type { ContainerSpec } from "../container-spec.ts";
 import type { Endpoint } from "../endpoint.ts";
-
-export interface ResolverConfiguration {
-  readonly servers: readonly Ipv4Address[];
-  readonly search: readonly string[];
-  readonly options: readonly string[];
-}
-
-/** Where the embedded resolver answers. */
-export const EMBEDDED_RESOLVER = parseIpv4("127.0.0.11")!;
+import { EMBEDDED_RESOLVER, type ResolvConf } from "../resolver/resolv-conf.ts";
 
 /** Asked when a host has no name servers of its own that a container could reach. */
 const PUBLIC_SERVERS: readonly Ipv4Address[] = [parseIpv4("8.8.8.8")!, parseIpv4("8.8.4.4")!];
@@ -48,11 +40,7 @@ export function hostsLines(
 }
 
 /** What the container's programs ask: the embedded resolver where its networks have names, else the host's servers. */
-export function containerResolver(
-  spec: ContainerSpec,
-  resolvesNames: boolean,
-  host: ResolverConfiguration,
-): ResolverConfiguration {
+export function containerResolver(spec: ContainerSpec, resolvesNames: boolean, host: ResolvConf): ResolvConf {
   const own = spec.dns;
   const search = own !== undefined && own.search.length > 0 ? own.search : host.search;
   const options = own !== undefined && own.options.length > 0 ? own.options : host.options;
@@ -60,24 +48,17 @@ export function containerResolver(
     const hasDots = options.some((option) => option.startsWith("ndots:"));
     return { servers: [EMBEDDED_RESOLVER], search, options: hasDots ? options : [...options, "ndots:0"] };
   }
-  return { servers: forwardServers(spec, host), search, options };
+  return { servers: outsideServers(spec, host), search, options };
 }
 
-/** The servers behind the embedded resolver, or in its place: what the user names, else the host's, else public ones. */
-export function forwardServers(spec: ContainerSpec, host: ResolverConfiguration): readonly Ipv4Address[] {
+/** What the user names, else the host's, else public ones. */
+function outsideServers(spec: ContainerSpec, host: ResolvConf): readonly Ipv4Address[] {
   if (spec.dns !== undefined && spec.dns.servers.length > 0) return spec.dns.servers;
   // A loopback address of the host's is another one in the container.
-  const reachable = host.servers.filter((server) => server >>> 24 !== 127);
+  const reachable = host.servers.filter((server) => !isLoopbackIpv4(server));
   return reachable.length > 0 ? reachable : PUBLIC_SERVERS;
 }
 
 export function formatHosts(lines: readonly HostsLine[]): string {
   return lines.map(({ address, names }) => `${address}\t${names.join(" ")}\n`).join("");
-}
-
-export function formatResolver({ servers, search, options }: ResolverConfiguration): string {
-  const lines = servers.map((server) => `nameserver ${formatIpv4(server)}`);
-  if (search.length > 0) lines.push(`search ${search.join(" ")}`);
-  if (options.length > 0) lines.push(`options ${options.join(" ")}`);
-  return `${lines.join("\n")}\n`;
 }
