@@ -8,12 +8,13 @@ export interface Attachment {
 }
 
 export class Attachments {
-  readonly #byNode = new Map<string, Map<string, Attachment>>();
+  /** By network, as there are few of them, then by node, of which there may be many. */
+  readonly #byNetwork = new Map<string, Map<string, Attachment>>();
   /** Present nodes only, in the order of their coming. */
   readonly #nodes = new Map<string, Set<string>>();
 
   get(node: string, network: string): Attachment | undefined {
-    return this.#byNode.get(node)?.get(network);
+    return this.#byNetwork.get(network)?.get(node);
   }
 
   has(node: string, network: string): boolean {
@@ -24,10 +25,13 @@ export class Attachments {
     return [...(this.#nodes.get(network) ?? [])];
   }
 
+  countOf(network: string): number {
+    return this.#nodes.get(network)?.size ?? 0;
+  }
+
   /** Networks that the node has and is not leaving. */
   networksOf(node: string): string[] {
-    const attachments = this.#byNode.get(node) ?? new Map<string, Attachment>();
-    return [...attachments].filter(([, attachment]) => !attachment.isLeaving).map(([network]) => network);
+    return [...this.#byNetwork.keys()].filter((network) => this.get(node, network)?.isLeaving === false);
   }
 
   common(one: string, other: string): string[] {
@@ -35,12 +39,12 @@ export class Attachments {
   }
 
   join(node: string, network: string, time: number): void {
-    let networks = this.#byNode.get(node);
-    if (networks === undefined) {
-      networks = new Map();
-      this.#byNode.set(node, networks);
+    let attachments = this.#byNetwork.get(network);
+    if (attachments === undefined) {
+      attachments = new Map();
+      this.#byNetwork.set(network, attachments);
     }
-    networks.set(network, { time, isLeaving: false, reapSeconds: 0 });
+    attachments.set(node, { time, isLeaving: false, reapSeconds: 0 });
     let nodes = this.#nodes.get(network);
     if (nodes === undefined) {
       nodes = new Set();
@@ -60,24 +64,27 @@ export class Attachments {
 
   /** The node itself went. */
   forget(node: string): void {
-    for (const network of this.#byNode.get(node)?.keys() ?? []) this.#nodes.get(network)?.delete(node);
-    this.#byNode.delete(node);
+    for (const [network, attachments] of this.#byNetwork) {
+      attachments.delete(node);
+      this.#nodes.get(network)?.delete(node);
+    }
   }
 
   reap(seconds: number): void {
-    for (const networks of this.#byNode.values()) {
-      for (const [network, attachment] of networks) {
+    for (const [network, attachments] of this.#byNetwork) {
+      if (attachments.size === this.countOf(network)) continue; // nobody is leaving
+      for (const [node, attachment] of attachments) {
         if (!attachment.isLeaving) continue;
         if (attachment.reapSeconds > 0) attachment.reapSeconds = Math.max(0, attachment.reapSeconds - seconds);
-        else networks.delete(network);
+        else attachments.delete(node);
       }
     }
   }
 
   /** For push-pulls. */
   list(): NetworkEntry[] {
-    return [...this.#byNode].flatMap(([node, networks]) =>
-      [...networks].map(([network, { time, isLeaving }]) => ({ network, time, node, isLeaving })),
+    return [...this.#byNetwork].flatMap(([network, attachments]) =>
+      [...attachments].map(([node, { time, isLeaving }]) => ({ network, time, node, isLeaving })),
     );
   }
 }

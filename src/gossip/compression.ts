@@ -9,15 +9,11 @@ export const MOST_BYTES = 20 * 1024 * 1024;
 const LZW = 0;
 
 export function compress(message: Uint8Array): Uint8Array {
-  const writer = new MsgpackWriter();
+  const writer = new MsgpackWriter(COMPRESS);
   writer.map(2);
   field(writer, "Algo").uint(LZW);
   field(writer, "Buf").raw(lzw.compress(message));
-  const body = writer.finish();
-  const bytes = new Uint8Array(1 + body.length);
-  bytes[0] = COMPRESS;
-  bytes.set(body, 1);
-  return bytes;
+  return writer.finish();
 }
 
 /** The message in a compressed one, whose type byte is at `at`. */

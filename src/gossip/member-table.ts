@@ -53,9 +53,9 @@ export class MemberTable {
 
   /** Forgets those gone since before `limitNs` and shuffles the rest: the start of a round of probes. */
   renew(limitNs: Nanoseconds): void {
-    const kept = this.#list.filter((member) => !isGone(member) || member.stateChangeNs >= limitNs);
-    for (const member of this.#list) if (!kept.includes(member)) this.#byName.delete(member.name);
-    this.#list = this.#random.shuffle(kept);
+    const isKept = (member: Member): boolean => !isGone(member) || member.stateChangeNs >= limitNs;
+    for (const member of this.#list) if (!isKept(member)) this.#byName.delete(member.name);
+    this.#list = this.#random.shuffle(this.#list.filter(isKept));
   }
 
   /** Up to `count` different ones that `suits`. Tries 3 n times, as memberlist, so it may find fewer than there are. */

@@ -11,7 +11,7 @@ import type { Keyring } from "./keyring.ts";
 import type { Malformed } from "./malformed.ts";
 import { isGone, type Member } from "./member-table.ts";
 import { type Identity, Membership, type MembershipWatcher } from "./membership.ts";
-import { type Message, parse, USER } from "./messages.ts";
+import { aliveSubject, type Message, parse, USER } from "./messages.ts";
 import type { Endpoint, Outbox } from "./outbox.ts";
 import { Prober, takesChecksum } from "./prober.ts";
 import { open } from "./seal.ts";
@@ -121,13 +121,16 @@ export class Memberlist {
     this.#outbox.open(member, message, this.#settings.streamTimeoutNs, false, (outcome) => ended(outcome === "sent"));
   }
 
+  /** `bytes` are the node's from now on. */
   receiveDatagram(from: Endpoint, bytes: Uint8Array): Malformed | undefined {
-    const plaintext = this.#keyring === undefined ? bytes.slice() : open(this.#keyring.keys, bytes);
+    const plaintext = this.#keyring === undefined ? bytes : open(this.#keyring.keys, bytes);
     if (typeof plaintext === "string") return plaintext;
     const parsed = datagram.parse(plaintext);
     if (typeof parsed === "string") return parsed;
     let refusal: Malformed | undefined;
     for (const part of parsed.parts) {
+      const alive = aliveSubject(part);
+      if (alive !== undefined && this.#membership.isOldNews(alive.node, alive.incarnation)) continue;
       const message = parse(part);
       if (typeof message === "string") refusal ??= message;
       else this.#receive(message, from);

@@ -5,7 +5,7 @@
 import type { Ipv4Address } from "../wire/address.ts";
 import { getU32, putU32 } from "../wire/bytes.ts";
 import type { Malformed } from "./malformed.ts";
-import { asText, MsgpackWriter, parseMap, type Scalar } from "./msgpack.ts";
+import { asText, type Fields, MsgpackWriter, parseMap, type Scalar } from "./msgpack.ts";
 
 export const PING = 0;
 export const INDIRECT_PING = 1;
@@ -155,12 +155,22 @@ export function parse(bytes: Uint8Array, at = 0, end = bytes.length): Message | 
   return typeof parsed === "string" ? parsed : fromFields(type, parsed.fields);
 }
 
+/** Of an alive message, which is most of what a large cluster hears again and again: whom it is about, before the rest is read. */
+export function aliveSubject(bytes: Uint8Array): { readonly node: string; readonly incarnation: number } | undefined {
+  if (bytes[0] !== ALIVE) return undefined;
+  const parsed = parseMap(bytes, 1, bytes.length);
+  if (typeof parsed === "string") return undefined;
+  const node = asText(parsed.fields.get("Node"));
+  const incarnation = asUint(parsed.fields.get("Incarnation"));
+  return node === undefined || incarnation === undefined ? undefined : { node, incarnation };
+}
+
 /** Whether a message of this type is the type byte and one map. */
 export function isMapped(type: number): boolean {
   return type <= DEAD || type === NACK || type === ERROR;
 }
 
-function fromFields(type: number, fields: ReadonlyMap<string, Scalar>): Message | Malformed {
+function fromFields(type: number, fields: Fields): Message | Malformed {
   const node = asText(fields.get("Node"));
   const sequenceNumber = asUint(fields.get("SeqNo"));
   switch (type) {
@@ -205,10 +215,7 @@ function fromFields(type: number, fields: ReadonlyMap<string, Scalar>): Message 
 }
 
 /** What alive messages and the nodes of a push-pull have in common. */
-export function parseSubject(
-  fields: ReadonlyMap<string, Scalar>,
-  nameField: "Node" | "Name",
-): Omit<Alive, "kind"> | Malformed {
+export function parseSubject(fields: Fields, nameField: "Node" | "Name"): Omit<Alive, "kind"> | Malformed {
   const node = asText(fields.get(nameField));
   const address = asAddress(fields.get("Addr"));
   if (typeof address === "string") return address;
@@ -254,7 +261,7 @@ function emitSource(writer: MsgpackWriter, source: PingSource | undefined): void
   field(writer, "SourcePort").uint(source.port);
 }
 
-function parseSource(fields: ReadonlyMap<string, Scalar>): PingSource | undefined | Malformed {
+function parseSource(fields: Fields): PingSource | undefined | Malformed {
   const bytes = fields.get("SourceAddr");
   const port = asPort(fields.get("SourcePort"));
   if (!(bytes instanceof Uint8Array) || bytes.length === 0 || port === undefined || port === 0) return undefined;
@@ -264,11 +271,7 @@ function parseSource(fields: ReadonlyMap<string, Scalar>): PingSource | undefine
 }
 
 function withType(type: number, write: (writer: MsgpackWriter) => void): Uint8Array {
-  const writer = new MsgpackWriter();
+  const writer = new MsgpackWriter(type);
   write(writer);
-  const body = writer.finish();
-  const bytes = new Uint8Array(1 + body.length);
-  bytes[0] = type;
-  bytes.set(body, 1);
-  return bytes;
+  return writer.finish();
 }

@@ -219,6 +219,7 @@ export class NetworkDb {
     return undefined;
   }
 
+  /** `bytes` are the node's from now on. */
   receiveDatagram(from: Endpoint, bytes: Uint8Array): Malformed | undefined {
     return this.#memberlist.receiveDatagram(from, bytes);
   }
@@ -319,6 +320,7 @@ export class NetworkDb {
   #gossipTables(): void {
     const replica = this.#replica;
     for (const [network, rumours] of replica.networks) {
+      if (rumours.own.length === 0 && rumours.relayed.length === 0) continue;
       const limitBytes = this.#gossip.packetBytes - TABLE_HEADER_BYTES;
       const others = replica.attachments.nodesOf(network).filter((node) => node !== replica.self);
       const receivers = this.#random.shuffle(others).slice(0, this.#gossip.gossipNodes);

@@ -72,7 +72,7 @@ export class Replica {
   joinNetwork(network: string): void {
     const time = this.networkClock.next();
     this.attachments.join(this.self, network, time);
-    const countNodes = (): number => this.attachments.nodesOf(network).length;
+    const countNodes = (): number => this.attachments.countOf(network);
     this.networks.set(network, {
       own: new BroadcastQueue(this.#multiplier, countNodes),
       relayed: new BroadcastQueue(this.#multiplier, countNodes),
@@ -123,8 +123,7 @@ export class Replica {
   nodeJoined(name: string, endpoint: Endpoint): void {
     const known = this.nodes.get(name);
     if (known !== undefined) {
-      known.address = endpoint.address;
-      known.port = endpoint.port;
+      this.nodes.move(known, endpoint.address, endpoint.port);
       this.#change(name, "active");
       return;
     }
@@ -176,7 +175,8 @@ export class Replica {
     const isDeleted = event.operation === "delete";
     const keptSeconds = this.#settings.deletedEntryKeptSeconds;
     const residualSeconds = isDeleted ? event.residualReapSeconds || keptSeconds : event.residualReapSeconds;
-    const { network, table, key, node, time, value } = event;
+    const { network, table, key, node, time } = event;
+    const value = event.value.slice(); // not to keep all that came with it
     this.store.put({
       network,
       table,
@@ -236,12 +236,8 @@ export class Replica {
 
   /** A restarted engine has a new name: whoever was at its address before is gone. */
   #retireNamesakeOf(name: string, endpoint: Endpoint): void {
-    for (const standing of ["active", "failed"] as const) {
-      for (const node of this.nodes.with(standing)) {
-        const isSame = node.address === endpoint.address && node.port === endpoint.port;
-        if (isSame && node.name !== name) this.#change(node.name, "left");
-      }
-    }
+    for (const node of [...this.nodes.at(endpoint.address, endpoint.port)])
+      if (node.name !== name) this.#change(node.name, "left");
   }
 
   #tombstone(entry: Entry, time: number): Entry {

@@ -94,11 +94,11 @@ function tooLargeOr(length: number): number | Malformed {
 
 function emitPlain(message: StreamMessage): Uint8Array {
   if (message.kind !== "push-pull" && message.kind !== "stream-user") return emitMessage(message);
-  const writer = new MsgpackWriter();
+  const writer = new MsgpackWriter(message.kind === "stream-user" ? USER : PUSH_PULL);
   if (message.kind === "stream-user") {
     writer.map(1);
     field(writer, "UserMsgLen").uint(message.payload.length);
-    return joined(USER, writer.finish(), message.payload);
+    return joined(writer.finish(), message.payload);
   }
   writer.map(3);
   field(writer, "Join").bool(message.isJoin);
@@ -114,14 +114,13 @@ function emitPlain(message: StreamMessage): Uint8Array {
     field(writer, "State").uint(STATES.indexOf(node.state));
     field(writer, "Vsn").raw(node.versions);
   }
-  return joined(PUSH_PULL, writer.finish(), message.userState);
+  return joined(writer.finish(), message.userState);
 }
 
-function joined(type: number, maps: Uint8Array, rest: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(1 + maps.length + rest.length);
-  bytes[0] = type;
-  bytes.set(maps, 1);
-  bytes.set(rest, 1 + maps.length);
+function joined(maps: Uint8Array, rest: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(maps.length + rest.length);
+  bytes.set(maps);
+  bytes.set(rest, maps.length);
   return bytes;
 }
 
