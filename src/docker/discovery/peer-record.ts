@@ -2,27 +2,11 @@
  * Where an endpoint of an overlay network lives: its address, its MAC address and the VTEP of its node. libnetwork overlay.proto, in networkdb's table
  * `overlay_peer_table` under the endpoint's id.
  */
-import {
-  formatIpv4,
-  formatMac,
-  formatPrefix,
-  type Ipv4Address,
-  type MacAddress,
-  type Prefix,
-  parseIpv4,
-  parseMac,
-  parsePrefix,
-} from "../../wire/address.ts";
+import { formatIpv4, formatMac, formatPrefix, parseIpv4, parseMac, parsePrefix } from "../../wire/address.ts";
 import { message, text } from "../../wire/protobuf-message.ts";
+import type { PeerRecord } from "../overlay/peers.ts";
 
 export const PEER_TABLE = "overlay_peer_table";
-
-export interface PeerRecord {
-  /** The endpoint's address, with its subnet's length. */
-  readonly address: Prefix;
-  readonly mac: MacAddress;
-  readonly vtep: Ipv4Address;
-}
 
 const RECORD = message({ address: text(1), mac: text(2), vtep: text(3) });
 

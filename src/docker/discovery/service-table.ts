@@ -78,13 +78,16 @@ export class ServiceTable {
     this.#take(networkId, endpointId, record, true);
   }
 
-  /** The network leaves the node, and what it had with it: marks are not given again. */
+  /** The network will leave the node, and its services leave before it. Their marks are not given again. */
   forget(networkId: string): void {
+    const balancer = this.#network(networkId)?.balancer;
     for (const [key, binding] of [...this.#bindings]) {
       const balanced = binding.networks.get(networkId);
       if (balanced === undefined) continue;
       for (const [endpointId, { address }] of balanced.backends) release(binding, address, endpointId);
       binding.networks.delete(networkId);
+      const service = balancedService(balanced);
+      if (service !== undefined) balancer?.removeService(service);
       if (binding.networks.size === 0) this.#bindings.delete(key);
     }
   }
