@@ -36,7 +36,15 @@ const NODE_MODULES: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   cli: ["commander", "yaml", "vitest"],
   scenario: ["yaml"],
-  swarm: ["yaml"],
+  swarm: [
+    "yaml",
+    "@noble/curves/ed25519.js",
+    "@noble/curves/nist.js",
+    "@noble/hashes/hkdf.js",
+    "@noble/hashes/hmac.js",
+    "@noble/hashes/legacy.js",
+    "@noble/hashes/sha2.js",
+  ],
   check: ["fast-check"],
 };
 

@@ -52,7 +52,9 @@ beforeAll(() => {
   linkModules(join(copy, "node_modules"));
   // With errors in types it still packs: types are the type check's matter.
   run(process.execPath, [join(ROOT, "node_modules", "typescript", "bin", "tsc"), "-p", "tsconfig.build.json"], copy);
-  const tarballs = ["commander", "yaml"].map((name) => join(ROOT, "node_modules", name));
+  const tarballs = ["@noble/curves", "@noble/hashes", "commander", "yaml"].map((name) =>
+    join(ROOT, "node_modules", name),
+  );
   tarballs.push(copy);
   for (const folder of tarballs) {
     const [made] = JSON.parse(
