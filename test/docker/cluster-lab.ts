@@ -21,15 +21,17 @@ import { ip, net } from "../linux/two-hosts.ts";
 import { ShellStarter } from "./engine-lab.ts";
 
 export const INGRESS = clusterNetwork("1acqcenrj8c1r8vlqxgd8vqyz", "ingress", 0, { ingress: true });
-export const TESTNET = clusterNetwork("say6mhukvycnvxxxcp30z7lcn", "testnet", 1, { attachable: true });
+export const TESTNET = clusterNetwork("say6mhukvycnvxxxcp30z7lcn", "testnet", 1);
 export const ENCNET = clusterNetwork("rj3f1ruz6jx0aaaaaaaaaaaaa", "encnet", 2, {
-  attachable: true,
   options: new Map([["encrypted", ""]]),
 });
 
-function clusterNetwork(id: string, name: string, third: number, more: Partial<ClusterNetwork>): ClusterNetwork {
+/** With direct routing in place of translation. */
+export const DIRECT = clusterNetwork("dsr0000000000000000000000", "direct", 3, { options: new Map([["dsr", ""]]) });
+
+function clusterNetwork(id: string, name: string, third: number, more: Partial<ClusterNetwork> = {}): ClusterNetwork {
   const subnets = [{ subnet: net(`10.0.${third}.0/24`), gateway: ip(`10.0.${third}.1`), vni: (4_096 + third) as Vni }];
-  const plain = { ingress: false, attachable: false, internal: false, options: new Map(), labels: new Map() };
+  const plain = { ingress: false, attachable: true, internal: false, options: new Map(), labels: new Map() };
   return { id, name, subnets, ...plain, ...more };
 }
 

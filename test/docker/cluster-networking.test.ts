@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Container } from "../../src/docker/container/container.ts";
 import { SECOND } from "../../src/sim/time.ts";
 import { ip, net, watch } from "../linux/two-hosts.ts";
-import { ClusterLab, ENCNET, INGRESS, keysFrom, TESTNET } from "./cluster-lab.ts";
+import { ClusterLab, DIRECT, ENCNET, INGRESS, keysFrom, TESTNET } from "./cluster-lab.ts";
 
 /** The published service of recording 03: tasks on node1 and node2, none on node3. */
 function published(lab: ClusterLab): Container[] {
@@ -107,6 +107,14 @@ describe("a swarm's ingress network", () => {
       expect(answers.slice(2)).toEqual(answers.slice(0, 2));
     }
     expect(lab.ask(lab.nodes[2]!.host, "http://127.0.0.1:8080/")).toMatch(/^node/);
+  });
+
+  it("accepts connections and never answers them where the host's rules were flushed: the placeholder has them", () => {
+    const lab = new ClusterLab(2);
+    published(lab);
+    lab.run(lab.nodes[0]!.host, "iptables -F; iptables -t nat -F");
+    expect(lab.run(lab.client, "curl -sS -m 5 http://192.168.50.11:8080/")).toMatch(/Operation timed out/);
+    expect(lab.ask(lab.client, "http://192.168.50.12:8080/")).toMatch(/^node/);
   });
 
   it("tells of each node's own endpoint, with a name in 20.10 and without one today, as recorded", () => {
@@ -232,6 +240,20 @@ describe("an overlay network of a swarm", () => {
     expect([servers(lab, 1), servers(lab, 2)]).toEqual([["10.0.1.3 1"], ["10.0.1.3 1"]]);
   });
 
+  it("lets tasks answer clients themselves when it routes instead of translating", () => {
+    const lab = new ClusterLab(2);
+    lab.allocate(1, DIRECT, "10.0.3.8");
+    lab.allocate(2, DIRECT, "10.0.3.9");
+    const task = lab.task(2, { service: "web", slot: 1, addresses: [[DIRECT, "10.0.3.3", "10.0.3.2"]] });
+    const c1 = lab.container(1, "c1", DIRECT, "10.0.3.11");
+    lab.wait(1);
+    expect(lab.run(c1, "curl -s -m 5 http://10.0.3.2/")).toContain("RemoteAddr: 10.0.3.11:");
+    expect(lab.runIn(lab.nodes[0]!.host, "lb_dsr000000", "ipvsadm -Ln")).toContain(
+      "10.0.3.3:0                   Route",
+    );
+    expect(lab.run(task, "ip -4 addr show lo")).toContain("10.0.3.2/32");
+  });
+
   it("leaves the node when nobody is in it, and not before", () => {
     const lab = new ClusterLab(2);
     lab.allocate(1, TESTNET, "10.0.1.8");
@@ -331,6 +353,7 @@ describe("a node of a swarm", () => {
     lab.join(1, 2);
     lab.wait(3);
     expect(cluster.agent!.nodeName).not.toBe(name);
+    expect(cluster.servicesOf(INGRESS.id).get("pub")?.localIndex).toBe(256); // its marks are counted anew
     expect(servers(lab, 1, "ingress_sbox")).toEqual(["10.0.0.6 1"]);
   });
 
@@ -349,6 +372,18 @@ describe("a node of a swarm", () => {
 });
 
 describe("keys of a swarm", () => {
+  it("are needed for an encrypted network, which is refused before they are there", () => {
+    const lab = new ClusterLab(1);
+    const { cluster } = lab.nodes[0]!;
+    cluster.stop();
+    const start = { nodeId: "n", advertiseAddress: ip("192.168.50.11"), listenAddress: ip("192.168.50.11") };
+    cluster.start({ ...start, bootstrap: [], keys: [], gossipInClear: false });
+    const refusal = cluster.allocate(ENCNET, net("10.0.2.2/24"));
+    expect(refusal?.message).toBe("cannot join secure network: encryption keys not present");
+    cluster.setKeys(keysFrom(1));
+    expect(cluster.allocate(ENCNET, net("10.0.2.2/24"))).toBeUndefined();
+  });
+
   it("seal gossip and encrypted networks, and change without a lost word", () => {
     const lab = new ClusterLab(2, { gossipInClear: false });
     lab.allocate(1, ENCNET, "10.0.2.2");

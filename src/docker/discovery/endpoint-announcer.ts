@@ -31,13 +31,12 @@ export class EndpointAnnouncer {
     this.#services = services;
   }
 
-  /** It has an interface: others may send to it. False: they know. */
-  joined(endpoint: Endpoint, peer: PeerRecord): boolean {
-    if (this.#announced.has(endpoint.id)) return false;
+  /** It has an interface: others may send to it. */
+  joined(endpoint: Endpoint, peer: PeerRecord): void {
+    if (this.#announced.has(endpoint.id)) return;
     const networkId = endpoint.network.id;
     this.#announced.set(endpoint.id, { networkId, record: undefined });
     this.#gossip.createEntry(networkId, PEER_TABLE, endpoint.id, emitPeer(peer));
-    return true;
   }
 
   /** It is ready for connections. */
