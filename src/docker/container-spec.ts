@@ -10,6 +10,8 @@ export interface NetworkAttachment {
   readonly mac?: MacAddress | undefined;
   readonly aliases: readonly string[];
   readonly virtualAddress?: Ipv4Address | undefined;
+  /** `--gw-priority`; default 0. */
+  readonly gatewayPriority?: number | undefined;
 }
 
 /** The task that a container runs, for a container of the swarm. */
@@ -32,7 +34,7 @@ export interface ContainerService {
 }
 
 export interface HealthCheck {
-  /** A command line of a shell in the container. Undefined: `NONE`. */
+  /** Run in the container by whoever knows programs; empty: no check (`NONE`). */
   readonly command: readonly string[];
   readonly intervalNs?: Nanoseconds | undefined;
   readonly timeoutNs?: Nanoseconds | undefined;

@@ -28,6 +28,8 @@ export interface EndpointRequest {
   /** Names that the network's members find it by, beside `name`. */
   readonly aliases?: readonly string[] | undefined;
   readonly service?: EndpointService | undefined;
+  /** `--gw-priority`: the network with the highest gives the way out; default 0. */
+  readonly gatewayPriority?: number | undefined;
 }
 
 export interface EndpointSettings extends EndpointRequest {
@@ -52,6 +54,7 @@ export class Endpoint {
   readonly gateway: Ipv4Address | undefined;
   readonly aliases: readonly string[];
   readonly service: EndpointService | undefined;
+  readonly gatewayPriority: number;
   /** Set while it is joined. */
   sandbox: Sandbox | undefined = undefined;
   /** The interface in the sandbox. */
@@ -70,5 +73,6 @@ export class Endpoint {
     this.gateway = settings.gateway;
     this.aliases = settings.aliases ?? NO_NAMES;
     this.service = settings.service;
+    this.gatewayPriority = settings.gatewayPriority ?? 0;
   }
 }

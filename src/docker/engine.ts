@@ -54,6 +54,11 @@ export interface EngineSettings {
   readonly namespaceName?: ((container: { readonly id: string; readonly name: string }) => string) | undefined;
   /** The host's /etc/resolv.conf. */
   readonly resolverConfiguration?: ResolvConf | undefined;
+  /**
+   * Whether interfaces tell their addresses when they come into a container; as the release has it when absent. Every one is heard by all
+   * containers of the network on this node: a world of very many may do without.
+   */
+  readonly announcesAddresses?: boolean | undefined;
 }
 
 /** `docker network create`, for networks of this engine alone. */
@@ -68,7 +73,7 @@ export interface NetworkRequest {
   readonly subnet?: Omit<NetworkSubnet, "vni"> | undefined;
 }
 
-/** Told what happens to containers, after it has happened. */
+/** Told what happens, after it has happened: to a container's state, health or networks; to networks. */
 export interface EngineListener {
   containerChanged?(container: Container): void;
   containerRemoved?(container: Container): void;
@@ -79,6 +84,8 @@ export interface EngineListener {
 export interface ClusterPart {
   /** The swarm's networks that are on this node. */
   readonly networks: ReadonlyMap<string, Network>;
+  /** A container asks for a network that is not here: one of the swarm's may come for it, at once, or why not. */
+  attach?(network: string, container: Container): Network | Refusal;
 }
 
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
@@ -91,6 +98,7 @@ export class Engine implements ContainerHost, SandboxHost {
   readonly release: Release;
   readonly programs: ProgramStarter;
   readonly userlandProxy: boolean;
+  readonly announcesAddresses: boolean;
   /** The engine's own stream of chance: identifiers, names. */
   readonly random: Random;
   readonly networks = new Map<string, Network>();
@@ -120,6 +128,7 @@ export class Engine implements ContainerHost, SandboxHost {
     this.release = settings.release;
     this.programs = settings.programs;
     this.userlandProxy = settings.userlandProxy ?? true;
+    this.announcesAddresses = settings.announcesAddresses ?? settings.release === "current";
     this.resolverConfiguration = settings.resolverConfiguration ?? EMPTY_RESOLV_CONF;
     this.#namespaceName = settings.namespaceName ?? ((container) => `${this.hostname}/${container.name}`);
     this.random = settings.host.random.fork("docker");
@@ -286,7 +295,7 @@ export class Engine implements ContainerHost, SandboxHost {
       container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
     const networks: Network[] = [];
     for (const { network } of attachments) {
-      const found = this.findNetwork(network);
+      const found = this.#networkFor(network, container);
       if (isRefusal(found)) return found;
       networks.push(found);
     }
@@ -318,7 +327,7 @@ export class Engine implements ContainerHost, SandboxHost {
   }
 
   connectNetwork(container: Container, attachment: NetworkAttachment): Refusal | undefined {
-    const network = this.findNetwork(attachment.network);
+    const network = this.#networkFor(attachment.network, container);
     if (isRefusal(network)) return network;
     const { sandbox } = container;
     if (container.attachments.some((other) => this.#means(other.network, network)))
@@ -334,6 +343,7 @@ export class Engine implements ContainerHost, SandboxHost {
     const before: readonly NetworkAttachment[] =
       container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
     container.attachments = [...before, attachment];
+    this.containerChanged(container);
     return undefined;
   }
 
@@ -352,6 +362,7 @@ export class Engine implements ContainerHost, SandboxHost {
     if (endpoint !== undefined) container.sandbox!.leave(endpoint);
     const left = container.attachments.filter((other) => !this.#means(other.network, network));
     container.attachments = left.length > 0 ? left : [{ network: "none", aliases: [] }];
+    this.containerChanged(container);
     return undefined;
   }
 
@@ -472,14 +483,23 @@ export class Engine implements ContainerHost, SandboxHost {
     return refuse("forbidden", `${prefix}${POOL_OVERLAPS}`);
   }
 
+  #networkFor(text: string, container: Container): Network | Refusal {
+    const here = this.findNetwork(text);
+    if (!isRefusal(here) || here.refused !== "not-found") return here;
+    return this.cluster?.attach?.(text, container) ?? here;
+  }
+
   #means(text: string, network: Network): boolean {
     return text === network.name || (text !== "" && network.id.startsWith(text));
   }
 
   #newSandbox(container: Container, shared: boolean): Sandbox {
+    const namespace = shared ? this.host : this.world.createNamespace(this.#namespaceName(container));
+    // A new namespace has this from the host (net.core.devconf_inherit_init_net), where the engine has switched it on.
+    if (!shared) namespace.sysctl.set("net.ipv4.ip_forward", this.host.sysctl.get("net.ipv4.ip_forward") ?? "0");
     const sandbox = new Sandbox({
       id: drawIdentifier(this.random),
-      namespace: shared ? this.host : this.world.createNamespace(this.#namespaceName(container)),
+      namespace,
       host: this,
       ports: container.spec.ports,
       dns: container.spec.dns,
@@ -495,6 +515,7 @@ export class Engine implements ContainerHost, SandboxHost {
       name: container.name,
       address: attachment.address,
       mac: attachment.mac,
+      gatewayPriority: attachment.gatewayPriority,
       aliases: dnsNames(container, attachment),
       ...(service !== undefined && {
         service: {

@@ -13,6 +13,7 @@ import { shortIdentifier } from "./identifiers.ts";
 import type { Network } from "./network.ts";
 import { isRefusal, type Refusal } from "./refusal.ts";
 import type { ResolvConf } from "./resolver/resolv-conf.ts";
+import { announceAddress } from "./unsolicited-arp.ts";
 
 const DEFAULT_ROUTE: Prefix = { address: IPV4_ANY, length: 0 };
 const NO_PORTS: readonly PortBinding[] = [];
@@ -29,6 +30,8 @@ export interface SandboxHost {
   /** docker_gwbridge, made when it is first needed. */
   gatewayNetwork(): Network | Refusal;
   readonly resolver: SandboxResolver | undefined;
+  /** Interfaces tell their addresses when they come in, as the current release has them do. */
+  readonly announcesAddresses?: boolean;
 }
 
 export interface SandboxSettings {
@@ -147,6 +150,14 @@ export class Sandbox {
     namespace.addAddress(device, endpoint.address, { broadcast: broadcastOf(endpoint.address) });
     device.setUp(true);
     endpoint.device = device;
+    if (this.#host.announcesAddresses !== true) return;
+    announceAddress(
+      namespace,
+      device,
+      endpoint.address.address,
+      endpoint.network.options,
+      () => endpoint.device === device,
+    );
   }
 
   #attach(endpoint: Endpoint): Refusal | undefined {
@@ -234,9 +245,13 @@ export class Sandbox {
   }
 }
 
-/** Who is asked first for the way out: docker_gwbridge last, before it internal networks, else by the network's name. */
+/** Who is asked first for the way out: docker_gwbridge last, before it internal networks, else as the user prefers, else by the network's name. */
 function byPreference(a: Endpoint, b: Endpoint): number {
-  return rank(a) - rank(b) || (a.network.name < b.network.name ? -1 : a.network.name > b.network.name ? 1 : 0);
+  return (
+    rank(a) - rank(b) ||
+    b.gatewayPriority - a.gatewayPriority ||
+    (a.network.name < b.network.name ? -1 : a.network.name > b.network.name ? 1 : 0)
+  );
 }
 
 function rank({ network }: Endpoint): number {

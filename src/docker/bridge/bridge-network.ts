@@ -19,7 +19,6 @@ import type { BridgeFirewall, BridgeRules } from "./firewall.ts";
 import type { PortMapper } from "./port-mapper.ts";
 import type { PortBinding, PublishedPort } from "./published-port.ts";
 import type { BridgeSettings } from "./settings.ts";
-import { announceAddress } from "./unsolicited-arp.ts";
 
 /** What a bridge network needs of its engine. */
 export interface BridgeHost {
@@ -176,7 +175,7 @@ export class BridgeNetwork implements Network {
   }
 
   join(endpoint: Endpoint, sandbox: Sandbox): undefined {
-    const { world, host, release, userlandProxy, firewall } = this.#engine;
+    const { world, host, userlandProxy, firewall } = this.#engine;
     const bridge = this.#bridge;
     assert(bridge !== undefined, "a container joins a network without a bridge");
     const { mtu, interfacePrefix } = this.bridgeSettings;
@@ -193,7 +192,6 @@ export class BridgeNetwork implements Network {
     endpoint.bridgeDevice = b;
     sandbox.addInterface(endpoint, a, host, interfacePrefix);
     firewall.addEndpoint(this.#rules, endpoint.address.address);
-    if (release === "current") announceAddress(sandbox.namespace, endpoint);
   }
 
   leave(endpoint: Endpoint): void {

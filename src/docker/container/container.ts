@@ -191,7 +191,8 @@ export class Container implements Waiter {
     if (known === undefined) return refuse("invalid", `Invalid signal: ${signal}`);
     if (this.#process === undefined)
       return refuse("conflict", `Cannot kill container: ${this.name}: Container ${this.id} is not running`);
-    this.#byHand = true;
+    const stopSignal = this.spec.stopSignal === undefined ? undefined : parseSignal(this.spec.stopSignal);
+    if (stopSignal === undefined || known === stopSignal || known === "SIGKILL") this.#byHand = true;
     this.#process.kill(known);
     return undefined;
   }
@@ -284,7 +285,7 @@ export class Container implements Waiter {
     this.#process = process;
     if (process.running) process.exited.add(this);
     const check = this.spec.healthCheck;
-    if (check !== undefined && process.running)
+    if (check !== undefined && check.command.length > 0 && process.running)
       this.#health = new HealthMonitor({
         clock: this.#host.world.simulation,
         check,

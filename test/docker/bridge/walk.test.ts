@@ -86,7 +86,7 @@ describe("A single host's bridges, as recorded (06)", () => {
   it("reach the outside under the node's address, one hop away", () => {
     const { lab, b1 } = recorded06();
     const wire = seen(lab.client.namespace, "eth0");
-    expect(lab.on(b1, "ping -c 2 192.168.50.100").text).toMatch(/ttl=63[^]*2 received/);
+    expect(lab.on(b1, "ping -c 2 192.168.50.100").text).toMatch(/ttl=63[\s\S]*2 received/);
     expect(wire.filter((text) => text.includes("echo request"))[0]).toContain("192.168.50.11 > 192.168.50.100");
   });
 });
