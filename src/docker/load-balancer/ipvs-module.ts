@@ -39,6 +39,7 @@ export class IpvsModule {
 
   #tune(namespace: NetworkNamespace): void {
     if (!this.#isLoaded) return;
-    for (const [key, value] of SETTINGS) namespace.sysctl.set(key, value);
+    // A setting that is changed makes the host decide all its routes anew, and servers come by the hundred.
+    for (const [key, value] of SETTINGS) if (namespace.sysctl.get(key) !== value) namespace.sysctl.set(key, value);
   }
 }
