@@ -81,10 +81,19 @@ export class Attachments {
     }
   }
 
-  /** For push-pulls. */
+  /** For push-pulls: a node's networks together. */
   list(): NetworkEntry[] {
-    return [...this.#byNetwork].flatMap(([network, attachments]) =>
-      [...attachments].map(([node, { time, isLeaving }]) => ({ network, time, node, isLeaving })),
-    );
+    const byNode = new Map<string, NetworkEntry[]>();
+    for (const [network, attachments] of this.#byNetwork) {
+      for (const [node, { time, isLeaving }] of attachments) {
+        let entries = byNode.get(node);
+        if (entries === undefined) {
+          entries = [];
+          byNode.set(node, entries);
+        }
+        entries.push({ network, time, node, isLeaving });
+      }
+    }
+    return [...byNode.values()].flat();
   }
 }
