@@ -254,6 +254,22 @@ describe("an overlay network of a swarm", () => {
     expect(lab.run(task, "ip -4 addr show lo")).toContain("10.0.3.2/32");
   });
 
+  it("is joined and left by a running container, and everybody hears of it", () => {
+    const lab = new ClusterLab(2);
+    for (const node of [1, 2]) lab.allocate(node, TESTNET, `10.0.1.${7 + node}`);
+    lab.allocate(1, ENCNET, "10.0.2.2");
+    const c1 = lab.container(1, "c1", ENCNET, "10.0.2.3");
+    expect(c1.connect({ network: "testnet", address: ip("10.0.1.11"), aliases: ["db"] })).toBeUndefined();
+    lab.wait(1);
+    const look = (name: string) => lab.nodes[1]!.engine.names.find(TESTNET.id)!.lookUp(name, "ipv4");
+    expect([look("c1"), look("db")]).toEqual([{ addresses: [ip("10.0.1.11")] }, { addresses: [ip("10.0.1.11")] }]);
+    expect(neighbours(lab, 2, "1-say6mhukvy")).toContain("10.0.1.11");
+    expect(c1.disconnect("testnet")).toBeUndefined();
+    lab.wait(1);
+    expect([look("c1"), look("db")]).toEqual([undefined, undefined]);
+    expect(neighbours(lab, 2, "1-say6mhukvy")).not.toContain("10.0.1.11");
+  });
+
   it("leaves the node when nobody is in it, and not before", () => {
     const lab = new ClusterLab(2);
     lab.allocate(1, TESTNET, "10.0.1.8");
