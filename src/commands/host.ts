@@ -2,6 +2,7 @@
  * A machine as its user sees it: a namespace to live in, named namespaces beside it (/var/run/netns), a hosts file, a resolver, the words that
  * are installed, and processes.
  */
+import type { Engine } from "../docker/engine.ts";
 import { EMPTY_RESOLV_CONF, type ResolvConf } from "../docker/resolver/resolv-conf.ts";
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import { Process, type Program, type TextSink, type Wait, type Wake } from "../linux/process.ts";
@@ -41,6 +42,8 @@ export class Host {
   resolvConf: ResolvConf = EMPTY_RESOLV_CONF;
   /** What asks them: glibc's resolver over the host's own sockets. */
   resolver: Resolver;
+  /** The engine that the word `docker` speaks with; a plain machine has none. */
+  engine: Engine | undefined = undefined;
   readonly #processes = new Map<number, Process>();
   #nextPid = 1;
 

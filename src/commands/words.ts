@@ -8,6 +8,7 @@ import { DIG } from "./dns/dig.ts";
 import { GETENT } from "./dns/getent.ts";
 import { HOST } from "./dns/host-word.ts";
 import { NSLOOKUP } from "./dns/nslookup.ts";
+import { DOCKER } from "./docker/docker.ts";
 import { ETHTOOL } from "./ethtool.ts";
 import { IP } from "./ip/ip.ts";
 import { IPERF } from "./iperf/iperf.ts";
@@ -32,6 +33,7 @@ const ALL: readonly Word[] = [
   BRIDGE,
   CONNTRACK,
   DIG,
+  DOCKER,
   ETHTOOL,
   GETENT,
   HOST,

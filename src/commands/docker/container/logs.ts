@@ -1,0 +1,102 @@
+/** `docker logs`. */
+import type { Container } from "../../../docker/container/container.ts";
+import type { LogLine } from "../../../docker/container/log.ts";
+import type { Process, Program } from "../../../linux/process.ts";
+import type { Nanoseconds } from "../../../sim/time.ts";
+import { parseDuration } from "../../../swarm/stack/duration.ts";
+import { CommandError } from "../../command-error.ts";
+import { DEFAULT_START_SECONDS } from "../../wall-date.ts";
+import type { DockerCommand } from "../command.ts";
+import { engineOf, granted } from "../daemon.ts";
+import { goTime } from "../go-text.ts";
+
+export const LOGS: DockerCommand = {
+  path: "container logs",
+  aliases: ["logs"],
+  takes: "[OPTIONS] CONTAINER",
+  summary: "Fetch the logs of a container",
+  flags: [
+    { name: "details", kind: "bool", usage: "Show extra details provided to logs" },
+    { name: "follow", letter: "f", kind: "bool", usage: "Follow log output" },
+    {
+      name: "since",
+      kind: "string",
+      usage: 'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+    },
+    {
+      name: "tail",
+      letter: "n",
+      kind: "string",
+      usage: "Number of lines to show from the end of the logs",
+      byDefault: '"all"',
+    },
+    { name: "timestamps", letter: "t", kind: "bool", usage: "Show timestamps" },
+    {
+      name: "until",
+      kind: "string",
+      usage: 'Show logs before a timestamp (e.g. "2013-01-02T13:23:37Z") or relative (e.g. "42m" for 42 minutes)',
+    },
+  ],
+  least: 1,
+  most: 1,
+  *run(process, context, flags, operands) {
+    const container = granted(engineOf(context).findContainer(operands[0]!));
+    const nowNs = process.clock.nowNs;
+    const sinceNs = readTime(flags.string("since"), "since", nowNs) ?? Number.NEGATIVE_INFINITY;
+    const untilNs = readTime(flags.string("until"), "until", nowNs) ?? Number.POSITIVE_INFINITY;
+    const tail = flags.string("tail") ?? "all";
+    if (tail !== "all" && !/^-?\d+$/.test(tail))
+      throw new CommandError(1, `Error response from daemon: invalid tail: ${tail}`);
+    const stamps = flags.bool("timestamps");
+    const show = ({ atNs, stream, text }: LogLine) => {
+      if (atNs >= sinceNs && atNs <= untilNs) process[stream].write(`${stamps ? `${stamp(atNs)} ` : ""}${text}\n`);
+    };
+    const lines = container.logs.filter(({ atNs }) => atNs >= sinceNs && atNs <= untilNs);
+    const count = tail === "all" || Number(tail) < 0 ? lines.length : Number(tail);
+    for (const line of lines.slice(lines.length - Math.min(count, lines.length))) show(line);
+    return flags.bool("follow") ? yield* follow(process, container, show) : 0;
+  },
+};
+
+function* follow(process: Process, container: Container, show: (line: LogLine) => void): Program {
+  const { listeners } = container.log;
+  listeners.push(show);
+  process.atExit(() => {
+    const at = listeners.indexOf(show);
+    if (at >= 0) listeners.splice(at, 1);
+  });
+  while (container.running) if ((yield { queues: [container.changed] }) === "signal") return 130;
+  return 0;
+}
+
+/** With all nine digits, as the log driver keeps it. */
+function stamp(atNs: Nanoseconds): string {
+  const [head = "", fraction = ""] = goTime(atNs).slice(0, -1).split(".");
+  return `${head}.${fraction.padEnd(9, "0")}Z`;
+}
+
+/** A time before now (`10m`), seconds since 1970, or a date; in the run's time. */
+function readTime(text: string | undefined, name: string, nowNs: Nanoseconds): Nanoseconds | undefined {
+  if (text === undefined || text === "") return undefined;
+  const back = parseDuration(text);
+  if (back !== undefined) return nowNs - Number(back);
+  if (/^\d+(\.\d+)?$/.test(text)) return (Number(text) - DEFAULT_START_SECONDS) * 1e9;
+  const date = /^(\d{4})-(\d\d)-(\d\d)(?:T(\d\d):(\d\d):(\d\d)(?:\.\d+)?Z?)?$/.exec(text);
+  if (date === null)
+    throw new CommandError(1, `invalid value for "${name}": failed to parse value as time or duration: "${text}"`);
+  const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = date
+    .slice(1)
+    .map((part) => Number(part ?? 0));
+  // Days since 1970 in the Gregorian calendar, counted from March so that the leap day comes last.
+  const y = month <= 2 ? year - 1 : year;
+  const era = Math.floor(y / 400);
+  const dayOfYear = Math.floor((153 * ((month + 9) % 12) + 2) / 5) + day - 1;
+  const days =
+    era * 146_097 +
+    (y - era * 400) * 365 +
+    Math.floor((y - era * 400) / 4) -
+    Math.floor((y - era * 400) / 100) +
+    dayOfYear -
+    719_468;
+  return (days * 86_400 + hour * 3_600 + minute * 60 + second - DEFAULT_START_SECONDS) * 1e9;
+}
