@@ -36,7 +36,7 @@ import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import { NameDirectory } from "./resolver/name-directory.ts";
 import { EMPTY_RESOLV_CONF, type ResolvConf } from "./resolver/resolv-conf.ts";
 import { SandboxResolvers } from "./resolver/sandbox-resolvers.ts";
-import { Sandbox, type SandboxHost } from "./sandbox.ts";
+import { Sandbox, type SandboxHost, type SandboxResolver } from "./sandbox.ts";
 import type { Volume } from "./volume.ts";
 
 export type Release = "current" | "20.10";
@@ -59,6 +59,8 @@ export interface EngineSettings {
    * containers of the network on this node: a world of very many may do without.
    */
   readonly announcesAddresses?: boolean | undefined;
+  /** Answers at 127.0.0.11; the engine's own when absent. */
+  readonly resolver?: SandboxResolver | undefined;
 }
 
 /** `docker network create`, for networks of this engine alone. */
@@ -111,7 +113,7 @@ export class Engine implements ContainerHost, SandboxHost {
   readonly listeners: EngineListener[] = [];
   /** The names that the swarm's networks have here; those of local networks are read from their endpoints. */
   readonly names = new NameDirectory();
-  readonly resolver: SandboxResolvers;
+  readonly resolver: SandboxResolver;
   /** The host's /etc/resolv.conf. */
   resolverConfiguration: ResolvConf;
   cluster: ClusterPart | undefined = undefined;
@@ -132,12 +134,14 @@ export class Engine implements ContainerHost, SandboxHost {
     this.resolverConfiguration = settings.resolverConfiguration ?? EMPTY_RESOLV_CONF;
     this.#namespaceName = settings.namespaceName ?? ((container) => `${this.hostname}/${container.name}`);
     this.random = settings.host.random.fork("docker");
-    this.resolver = new SandboxResolvers({
-      environment: { machine: this.host, release: this.release, random: this.random.fork("resolver") },
-      names: this.names,
-      machineConfiguration: () => this.resolverConfiguration,
-      wishes: (sandbox) => sandbox.dns,
-    });
+    this.resolver =
+      settings.resolver ??
+      new SandboxResolvers({
+        environment: { machine: this.host, release: this.release, random: this.random.fork("resolver") },
+        names: this.names,
+        machineConfiguration: () => this.resolverConfiguration,
+        wishes: (sandbox) => sandbox.dns,
+      });
     const netfilter = netfilterOf(this.host);
     const hairpin = !this.userlandProxy;
     this.firewall =
@@ -179,7 +183,7 @@ export class Engine implements ContainerHost, SandboxHost {
     for (const container of [...this.containers.values()]) container.endWithEngine();
   }
 
-  /** The power goes: everything is gone at once, and nothing is sent. */
+  /** The power goes: everything is gone at once. Who cuts it has set the host's interfaces down before, so that nothing is sent. */
   cutPower(): void {
     this.#running = false;
     for (const container of [...this.containers.values()]) container.cut();
@@ -280,11 +284,14 @@ export class Engine implements ContainerHost, SandboxHost {
         "conflict",
         `Conflict. The container name "/${name}" is already in use by container "${namesake.id}". You have to remove (or rename) that container to be able to reuse that name.`,
       );
-    const container = new Container(this, { id: drawIdentifier(this.random), name, spec });
-    this.containers.set(container.id, container);
+    const id = drawIdentifier(this.random);
+    // A volume that does not exist is made, one without a name under a drawn one.
+    const mounts = spec.mounts?.map((mount) =>
+      mount.type === "volume" ? { ...mount, source: this.createVolume({ name: mount.source }).name } : mount,
+    );
+    const container = new Container(this, { id, name, spec, mounts });
+    this.containers.set(id, container);
     this.#byName.set(name, container);
-    for (const mount of spec.mounts ?? [])
-      if (mount.type === "volume" && mount.source !== undefined) this.createVolume({ name: mount.source });
     return container;
   }
 
@@ -338,7 +345,10 @@ export class Engine implements ContainerHost, SandboxHost {
       const endpoint = network.createEndpoint(this.#endpointRequest(container, network, attachment));
       if (isRefusal(endpoint)) return endpoint;
       const refusal = sandbox.join(endpoint);
-      if (refusal !== undefined) return refusal;
+      if (refusal !== undefined) {
+        if (network.endpoints.has(endpoint.id)) network.deleteEndpoint(endpoint);
+        return refusal;
+      }
     }
     const before: readonly NetworkAttachment[] =
       container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
@@ -379,7 +389,11 @@ export class Engine implements ContainerHost, SandboxHost {
   // ---- Volumes
 
   /** The one of that name if there is one. */
-  createVolume(request: Partial<Pick<Volume, "name" | "options" | "labels">>): Volume {
+  createVolume(request: {
+    readonly name?: string | undefined;
+    readonly options?: ReadonlyMap<string, string> | undefined;
+    readonly labels?: ReadonlyMap<string, string> | undefined;
+  }): Volume {
     const name = request.name ?? drawIdentifier(this.random);
     const old = this.volumes.get(name);
     if (old !== undefined) return old;
@@ -397,8 +411,8 @@ export class Engine implements ContainerHost, SandboxHost {
 
   /** Containers that mount it, running or not. */
   volumeUsers(name: string): Container[] {
-    return [...this.containers.values()].filter(({ spec }) =>
-      spec.mounts?.some((mount) => mount.type === "volume" && mount.source === name),
+    return [...this.containers.values()].filter(({ mounts }) =>
+      mounts.some((mount) => mount.type === "volume" && mount.source === name),
     );
   }
 

@@ -7,7 +7,8 @@ import { type Process, type TextSink, type Waiter, WaitQueue } from "../../linux
 import type { World } from "../../linux/world.ts";
 import { type Nanoseconds, SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
-import type { ContainerSpec } from "../container-spec.ts";
+import type { PublishedPort } from "../bridge/published-port.ts";
+import type { ContainerSpec, Mount } from "../container-spec.ts";
 import type { Endpoint } from "../endpoint.ts";
 import { shortIdentifier } from "../identifiers.ts";
 import type { ProgramStarter } from "../program-starter.ts";
@@ -45,11 +46,16 @@ export type ContainerHealth = "none" | HealthStatus;
 
 const DEFAULT_GRACE_NS = 10 * SECOND;
 const NO_LINES: readonly LogLine[] = [];
+const NO_MOUNTS: readonly Mount[] = [];
+const NO_PORTS: readonly PublishedPort[] = [];
+const NO_ENDPOINTS: readonly Endpoint[] = [];
 
 export class Container implements Waiter {
   readonly id: string;
   readonly name: string;
   readonly spec: ContainerSpec;
+  /** The spec's, each volume with its name. */
+  readonly mounts: readonly Mount[];
   readonly createdNs: Nanoseconds;
   /** The networks that it is, or will be, in: as made, and as `connect` and `disconnect` have changed them. */
   attachments: ContainerSpec["networks"];
@@ -71,11 +77,15 @@ export class Container implements Waiter {
   #health: HealthMonitor | undefined = undefined;
   #timer: Timer | undefined = undefined; // SIGKILL, or the next start
 
-  constructor(host: ContainerHost, settings: { id: string; name: string; spec: ContainerSpec }) {
+  constructor(
+    host: ContainerHost,
+    settings: { id: string; name: string; spec: ContainerSpec; mounts?: readonly Mount[] | undefined },
+  ) {
     this.#host = host;
     this.id = settings.id;
     this.name = settings.name;
     this.spec = settings.spec;
+    this.mounts = settings.mounts ?? NO_MOUNTS;
     this.attachments = settings.spec.networks;
     this.createdNs = host.world.simulation.nowNs;
   }
@@ -149,7 +159,12 @@ export class Container implements Waiter {
 
   /** Its places in networks, docker_gwbridge among them; empty while it does not run. */
   get endpoints(): readonly Endpoint[] {
-    return this.#sandbox?.endpoints ?? [];
+    return this.#sandbox?.endpoints ?? NO_ENDPOINTS;
+  }
+
+  /** Ports of the host that lead here now. */
+  get publishedPorts(): readonly PublishedPort[] {
+    return this.#sandbox?.exit?.publishedPorts ?? NO_PORTS;
   }
 
   /** /etc/hosts. */

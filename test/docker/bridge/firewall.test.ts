@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
+import { IngressRules } from "../../../src/docker/load-balancer/ingress-rules.ts";
 import { isRefusal } from "../../../src/docker/refusal.ts";
+import { ip } from "../../linux/two-hosts.ts";
 import { EngineLab, savedRules } from "../engine-lab.ts";
-import { RECORDED_FILTER, RECORDED_NAT } from "./recorded-host.ts";
+import { RECORDED_FILTER, RECORDED_MESH, RECORDED_NAT } from "./recorded-host.ts";
 
 const WEB = [{ protocol: "tcp", containerPort: 80, hostPort: 8_081 }] as const;
 
@@ -22,6 +24,21 @@ describe("The firewall of Docker 20.10", () => {
     const { lab, bridge } = recordedHost();
     const rules = savedRules(lab.node.namespace, ["filter", "nat"]).map((line) => line.replaceAll(bridge, "BRIDGE"));
     expect(rules).toEqual([...RECORDED_FILTER.split("\n"), ...RECORDED_NAT.split("\n")]);
+  });
+
+  it("reads as the recorded one with the routing mesh's rules in it, whose chain stays in front of later networks", () => {
+    const lab = new EngineLab("20.10");
+    const { namespace } = lab.node;
+    lab.engine.gatewayNetwork();
+    const mesh = new IngressRules(namespace, "20.10");
+    mesh.publish([{ name: "", protocol: "tcp", targetPort: 80, publishedPort: 8_080 }], ip("172.18.0.2"));
+    expect(savedRules(namespace, ["filter", "nat"])).toEqual(RECORDED_MESH.split("\n"));
+    lab.bridge("mybr");
+    expect(
+      savedRules(namespace, ["filter"])
+        .filter((line) => line.startsWith("-A FORWARD"))
+        .slice(0, 3),
+    ).toEqual(["-A FORWARD -j DOCKER-USER", "-A FORWARD -j DOCKER-INGRESS", "-A FORWARD -j DOCKER-ISOLATION-STAGE-1"]);
   });
 
   it("loses a network's rules with the network", () => {

@@ -148,6 +148,25 @@ describe("A container", () => {
     expect(b1.resolver).toMatchObject({ servers: [0x7f00_000b], options: ["ndots:0"] });
   });
 
+  it("makes the volumes that it mounts, and holds them", () => {
+    const lab = new EngineLab("current");
+    const mount = { type: "volume", target: "/data", readOnly: false } as const;
+    const container = lab.start("db", "sleep 1000", {
+      mounts: [
+        { ...mount, source: "data" },
+        { ...mount, source: undefined },
+      ],
+    });
+    expect([...lab.engine.volumes.values()].map(({ name, anonymous }) => [name.length, anonymous])).toEqual([
+      [4, false],
+      [64, true],
+    ]);
+    expect(lab.engine.removeVolume("data")?.message).toBe(`remove data: volume is in use - [${container.id}]`);
+    expect(lab.engine.removeVolume("none")?.message).toBe("get none: no such volume");
+    container.remove(true);
+    expect(lab.engine.removeVolume("data")).toBeUndefined();
+  });
+
   it("refuses in Docker's words", () => {
     const lab = new EngineLab("current");
     const container = lab.start("web", "sleep 1000");
