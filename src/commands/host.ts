@@ -38,12 +38,11 @@ export class Host {
   /** /etc/hosts. */
   readonly hostsFile = new Map<string, Ipv4Address>();
   readonly environment = new Map<string, string>();
-  /** /etc/resolv.conf: whom the words of this host ask for names. */
-  resolvConf: ResolvConf = EMPTY_RESOLV_CONF;
   /** What asks them: glibc's resolver over the host's own sockets. */
   resolver: Resolver;
   /** The engine that the word `docker` speaks with; a plain machine has none. */
   engine: Engine | undefined = undefined;
+  #readResolvConf: () => ResolvConf = () => EMPTY_RESOLV_CONF;
   readonly #processes = new Map<number, Process>();
   #nextPid = 1;
 
@@ -59,6 +58,19 @@ export class Host {
       return resolveAddresses(process, { namespace, configuration: resolvConf }, name);
     };
     this.hostsFile.set("localhost", 0x7f00_0001 as Ipv4Address);
+  }
+
+  /** /etc/resolv.conf: whom the words of this host ask for names. */
+  get resolvConf(): ResolvConf {
+    return this.#readResolvConf();
+  }
+  set resolvConf(configuration: ResolvConf) {
+    this.#readResolvConf = () => configuration;
+  }
+
+  /** Somebody else writes /etc/resolv.conf: a container's engine. */
+  followResolvConf(read: () => ResolvConf): void {
+    this.#readResolvConf = read;
   }
 
   /** Those that run, by number. */

@@ -1,7 +1,8 @@
 /** The list of a command's flags in its help, as pflag lays it out for a terminal of 80 columns. */
 import type { FlagDefinition } from "./flags.ts";
 
-const WIDTH = 80;
+/** The client leaves the last column free. */
+const WIDTH = 79;
 /** A last line that is longer by no more than this stays whole. */
 const SLOP = 5;
 const LEAST_WRAP = 24;

@@ -68,6 +68,11 @@ const LS: DockerCommand = {
   takes: "[OPTIONS]",
   summary: "List volumes",
   flags: [
+    {
+      name: "cluster",
+      kind: "bool",
+      usage: "Display only cluster volumes, and use cluster volume list formatting",
+    },
     { name: "filter", letter: "f", kind: "filter", usage: 'Provide filter values (e.g. "dangling=true")' },
     FORMAT_FLAG,
     { name: "quiet", letter: "q", kind: "bool", usage: "Only display volume names" },

@@ -5,8 +5,6 @@ import { WORDS } from "../../../src/commands/words.ts";
 import type { Container } from "../../../src/docker/container/container.ts";
 import { Engine } from "../../../src/docker/engine.ts";
 import type { ProgramStarter } from "../../../src/docker/program-starter.ts";
-import { NameDirectory } from "../../../src/docker/resolver/name-directory.ts";
-import { SandboxResolvers } from "../../../src/docker/resolver/sandbox-resolvers.ts";
 import type { Process, TextSink } from "../../../src/linux/process.ts";
 import { World } from "../../../src/linux/world.ts";
 import { SECOND } from "../../../src/sim/time.ts";
@@ -51,7 +49,7 @@ class Programs implements ProgramStarter {
       for (const [name, value] of container.spec.environment ?? []) host.environment.set(name, value);
       for (const { address, names } of container.hosts)
         for (const name of names) host.hostsFile.set(name, parseIpv4(address) ?? parseIpv4("127.0.0.1")!);
-      host.resolvConf = container.resolver;
+      host.followResolvConf(() => container.resolver);
       this.#hosts.set(namespace, host);
     }
     return host;
@@ -68,19 +66,12 @@ export class EngineLab {
     const namespace = this.world.createNamespace("node1");
     namespace.loopback.setUp(true);
     this.host = new Host({ name: "node1", world: this.world, namespace, words: WORDS });
-    const names = new NameDirectory();
     this.engine = new Engine({
       world: this.world,
       host: namespace,
       hostname: "node1",
       release,
       programs: new Programs(this.world),
-      resolver: new SandboxResolvers({
-        environment: { machine: namespace, release, random: this.world.random.fork("resolvers") },
-        names,
-        machineConfiguration: () => this.engine.resolverConfiguration,
-        wishes: () => undefined,
-      }),
     });
     this.host.engine = this.engine;
     this.pass(2);

@@ -1,5 +1,6 @@
 /** `-p`: `[address:][hostPort[-last]:]containerPort[-last][/protocol]` and its long form (docker/go-connections nat). */
 import type { PortBinding, PortProtocol } from "../../../docker/bridge/published-port.ts";
+import { quoted } from "../../../swarm/stack/go-quote.ts";
 import { type Ipv4Address, parseIpv4 } from "../../../wire/address.ts";
 import { splitPair } from "../flags.ts";
 
@@ -46,7 +47,9 @@ export function parseExpose(value: string): { protocol: PortProtocol; port: numb
   if (value.includes(":")) return `invalid port format for --expose: ${value}`;
   const [ports = "", protocol = "tcp"] = splitLast(value, "/");
   const range = readRange(ports);
-  if (range === undefined || !PROTOCOLS.has(protocol)) return `invalid range format for --expose: ${value}`;
+  if (range === undefined)
+    return `invalid range format for --expose: ${value}, error: strconv.ParseUint: parsing ${quoted(ports)}: invalid syntax`;
+  if (!PROTOCOLS.has(protocol)) return `invalid protocol for --expose: ${value}`;
   const exposed = [];
   for (let port = range.first; port <= range.last; port++) exposed.push({ protocol: protocol as PortProtocol, port });
   return exposed;

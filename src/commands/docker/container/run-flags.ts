@@ -71,7 +71,11 @@ const WITHOUT_EFFECT: readonly FlagDefinition[] = [
   flag("cap-add", "list", "Add Linux capabilities"),
   flag("cap-drop", "list", "Drop Linux capabilities"),
   flag("cgroup-parent", "string", "Optional parent cgroup for the container"),
-  flag("cgroupns", "string", "Cgroup namespace to use (host|private)"),
+  flag(
+    "cgroupns",
+    "string",
+    "Cgroup namespace to use (host|private)\n'host':    Run the container in the Docker host's cgroup namespace\n'private': Run the container in its own private cgroup namespace\n'':        Use the cgroup namespace as configured by the\n           default-cgroupns-mode option on the daemon (default)",
+  ),
   flag("cidfile", "string", "Write the container ID to the file"),
   flag("cpu-count", "int", "CPU count (Windows only)"),
   flag("cpu-percent", "int", "CPU percent (Windows only)"),

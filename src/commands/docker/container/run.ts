@@ -13,6 +13,15 @@ import { readSpec } from "./run-spec.ts";
 
 const CLIENT_PROBLEM = 125;
 
+/** The one refusal of `docker run` that the client tells as other commands tell theirs. */
+class UsageRefusal extends Error {
+  override readonly name = "UsageRefusal";
+
+  constructor() {
+    super("conflicting options: cannot specify both --attach and --detach");
+  }
+}
+
 export const CREATE: DockerCommand = {
   path: "container create",
   aliases: ["create"],
@@ -43,6 +52,7 @@ export const RUN: DockerCommand = {
     try {
       return yield* runContainer(process, context, flags, operands);
     } catch (error) {
+      if (error instanceof UsageRefusal) throw new CommandError(1, error.message);
       if (!(error instanceof CommandError)) throw error;
       throw inRun(error.message);
     }
@@ -51,7 +61,7 @@ export const RUN: DockerCommand = {
 
 function* runContainer(process: Process, context: CommandContext, flags: Flags, operands: readonly string[]): Program {
   const detach = flags.bool("detach");
-  if (detach && flags.has("attach")) throw inRun("conflicting options: cannot specify both --attach and --detach");
+  if (detach && flags.has("attach")) throw new UsageRefusal();
   const container = create(context, flags, operands);
   if (typeof container === "string") throw inRun(container);
   const show = (line: LogLine) => process[line.stream].write(`${line.text}\n`);
