@@ -9,6 +9,8 @@ export interface NetworkAttachment {
   readonly address?: Ipv4Address | undefined;
   readonly mac?: MacAddress | undefined;
   readonly aliases: readonly string[];
+  /** Other names of the task's service in this network; those of `service` when absent. */
+  readonly serviceAliases?: readonly string[] | undefined;
   readonly virtualAddress?: Ipv4Address | undefined;
   /** `--gw-priority`; default 0. */
   readonly gatewayPriority?: number | undefined;

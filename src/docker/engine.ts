@@ -536,7 +536,7 @@ export class Engine implements ContainerHost, SandboxHost {
           id: service.id,
           name: service.name,
           virtualAddress: service.virtualAddresses.get(network.id) ?? attachment.virtualAddress,
-          aliases: service.aliases,
+          aliases: attachment.serviceAliases ?? service.aliases,
           ingressPorts: network.ingress ? service.ingressPorts : [],
         },
       }),

@@ -6,6 +6,7 @@ import type { Random } from "../../sim/random.ts";
 import type { Clock } from "../../sim/simulation.ts";
 import { MILLISECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
+import { formatIpv4 } from "../../wire/address.ts";
 import {
   ASSIGNMENTS,
   type AssignmentsMessage,
@@ -135,7 +136,7 @@ export class Dispatcher implements LeaderComponent {
   // Sessions
 
   #session(call: StreamCall): StreamCallEvents {
-    const nodeId = call.caller.nodeId;
+    const nodeId = nodeOf(call.caller);
     return {
       message: (bytes) => {
         const request = sessionRequestShape.parse(bytes);
@@ -167,7 +168,7 @@ export class Dispatcher implements LeaderComponent {
     this.#orphaning.get(nodeId)?.stop();
     this.#orphaning.delete(nodeId);
     this.#watch.register(nodeId, id);
-    const address = addressOnly(call.caller.address);
+    const address = formatIpv4(call.caller.address);
     this.#setStatus(nodeId, { state: "ready", message: "", address }, description);
     this.#sendSession(nodeId);
   }
@@ -204,12 +205,12 @@ export class Dispatcher implements LeaderComponent {
   #heartbeat(bytes: Uint8Array, caller: Caller, answer: Answer): void {
     const request = heartbeatRequestShape.parse(bytes);
     if (request === undefined) answer({ status: MALFORMED });
-    else if (!this.#watch.isSession(caller.nodeId, request.sessionId)) answer({ status: this.#refusalOf(caller) });
-    else answer({ response: heartbeatResponseShape.emit({ period: this.#watch.beat(caller.nodeId) }) });
+    else if (!this.#watch.isSession(nodeOf(caller), request.sessionId)) answer({ status: this.#refusalOf(caller) });
+    else answer({ response: heartbeatResponseShape.emit({ period: this.#watch.beat(nodeOf(caller)) }) });
   }
 
   #refusalOf(caller: Caller): Status {
-    return this.#sessions.has(caller.nodeId) ? SESSION_INVALID : status("NotFound", "node not registered");
+    return this.#sessions.has(nodeOf(caller)) ? SESSION_INVALID : status("NotFound", "node not registered");
   }
 
   #markDown(nodeId: string, message: string): void {
@@ -262,13 +263,13 @@ export class Dispatcher implements LeaderComponent {
       answer({ status: MALFORMED });
       return;
     }
-    if (!this.#watch.isSession(caller.nodeId, request.sessionId)) {
+    if (!this.#watch.isSession(nodeOf(caller), request.sessionId)) {
       answer({ status: this.#refusalOf(caller) });
       return;
     }
     for (const { taskId } of request.updates) {
       const task = this.#store.get("task", taskId);
-      if (task !== undefined && task.nodeId !== caller.nodeId) {
+      if (task !== undefined && task.nodeId !== nodeOf(caller)) {
         answer({ status: status("PermissionDenied", "cannot update a task not assigned this node") });
         return;
       }
@@ -281,7 +282,7 @@ export class Dispatcher implements LeaderComponent {
   // What nodes are to do
 
   #assign(call: StreamCall): StreamCallEvents {
-    const nodeId = call.caller.nodeId;
+    const nodeId = nodeOf(call.caller);
     return {
       message: (bytes) => {
         const request = assignmentsRequestShape.parse(bytes);
@@ -385,10 +386,9 @@ export class Dispatcher implements LeaderComponent {
   }
 }
 
-/** `192.168.50.11:40112` without the port. */
-function addressOnly(address: string): string {
-  const colon = address.lastIndexOf(":");
-  return colon < 0 ? address : address.slice(0, colon);
+/** Only nodes may call: the manager has seen to it. */
+function nodeOf(caller: Caller): string {
+  return caller.identity?.nodeId ?? "";
 }
 
 export const DISPATCHER_WORK: LeaderWork = {
