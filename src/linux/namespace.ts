@@ -45,6 +45,10 @@ export interface PacketListener {
   frame(frame: FrameId, device: NetDevice): void;
 }
 
+export interface DeviceWatcher {
+  deviceCame(device: NetDevice): void;
+}
+
 export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly name: string;
   readonly clock: Clock;
@@ -70,6 +74,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   netfilterBridge: BridgeHooks | undefined = undefined;
   /** Watches this namespace's bridges for frames that go round and round. */
   stormGuard: StormGuard | undefined = undefined;
+  /** Told of each device that comes into the namespace, made here or moved here, before anything passes it. */
+  deviceWatcher: DeviceWatcher | undefined = undefined;
   readonly packetListeners: PacketListener[] = [];
   readonly #core: Ipv4Core;
   #tcp: Tcp | undefined = undefined;
@@ -268,6 +274,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.#inetDevices.add(device);
     this.#devices.set(device.name, device);
     device.listeners.unshift(this);
+    this.deviceWatcher?.deviceCame(device);
   }
 
   #release(device: NetDevice): void {

@@ -5,7 +5,7 @@ import { Simulation } from "../sim/simulation.ts";
 import { MICROSECOND, type Nanoseconds } from "../sim/time.ts";
 import type { MacAddress } from "../wire/address.ts";
 import { FrameStore } from "./frame-store.ts";
-import { NetworkNamespace } from "./namespace.ts";
+import { type DeviceWatcher, NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
 import { DEFAULT_STORM_LIMIT, StormGuard } from "./storm-guard.ts";
 import { WireEnd } from "./wire-end.ts";
@@ -32,6 +32,8 @@ export class World {
   readonly random: Random;
   readonly crossingNs: Nanoseconds;
   readonly stormGuard: StormGuard | undefined;
+  /** Told of every device that comes into a namespace made from now on. */
+  deviceWatcher: DeviceWatcher | undefined = undefined;
   readonly #namespaces = new Map<string, NetworkNamespace>();
 
   constructor(settings: WorldSettings) {
@@ -61,6 +63,8 @@ export class World {
     );
     namespace.stormGuard = this.stormGuard;
     this.#namespaces.set(name, namespace);
+    namespace.deviceWatcher = this.deviceWatcher;
+    this.deviceWatcher?.deviceCame(namespace.loopback);
     return namespace;
   }
 
