@@ -21,14 +21,14 @@ export class PortTable {
     this.#sysctl = sysctl;
   }
 
-  /** May `holder` have the port at `address`? */
+  /** May `holder` have the port at `address`? Of two with SO_REUSEADDR it is the other that must not listen yet (inet_bind_conflict). */
   isFree(holder: PortHolder, address: Ipv4Address, port: number): boolean {
     const others = this.#holders.get(port);
     if (others === undefined) return true;
     return others.every(
       (other) =>
         other === holder ||
-        (holder.reuseAddress && other.reuseAddress && !other.listening && !holder.listening) ||
+        (holder.reuseAddress && other.reuseAddress && !other.listening) ||
         (other.device !== undefined && holder.device !== undefined && other.device !== holder.device) ||
         (address !== 0 && other.localAddress !== 0 && other.localAddress !== address),
     );

@@ -193,6 +193,47 @@ describe("Ports", () => {
     expect(new TcpSocket(c1).bind(C1, 80)).toBeUndefined();
   });
 
+  it("beside a connection in TIME-WAIT may be listened at by a server with SO_REUSEADDR, and by no other", () => {
+    const { world, c1, c2 } = twoHosts();
+    const serve = () => {
+      const listener = new TcpSocket(c2);
+      listener.reuseAddress = true;
+      expect(listener.bind(ip("0.0.0.0"), 80)).toBeUndefined();
+      expect(listener.listen(5)).toBeUndefined();
+      return listener;
+    };
+    const first = serve();
+    const client = new TcpSocket(c1);
+    client.connect(C2, 80);
+    world.simulation.run(SECOND);
+    const accepted = first.accept() as TcpSocket;
+    accepted.close();
+    first.close();
+    world.simulation.run(2 * SECOND);
+    client.close();
+    world.simulation.run(3 * SECOND);
+    expect(accepted.state).toBe("time-wait");
+    expect(new TcpSocket(c2).bind(ip("0.0.0.0"), 80)).toBe("EADDRINUSE");
+    serve();
+    const again = new TcpSocket(c1);
+    again.connect(C2, 80);
+    world.simulation.run(4 * SECOND);
+    expect(again.state).toBe("established");
+  });
+
+  it("that two share with SO_REUSEADDR are the first listener's", () => {
+    const { c1 } = twoHosts();
+    const [first, second] = [new TcpSocket(c1), new TcpSocket(c1)];
+    for (const socket of [first, second]) {
+      socket.reuseAddress = true;
+      expect(socket.bind(C1, 80)).toBeUndefined();
+    }
+    expect(first.listen(5)).toBeUndefined();
+    expect(second.listen(5)).toBe("EADDRINUSE");
+    first.close();
+    expect(second.listen(5)).toBeUndefined();
+  });
+
   it("for connections are even ones of the local range, none twice to one peer", () => {
     const { world, c1, c2 } = twoHosts();
     sinkServer(world, c2, 80, []);
