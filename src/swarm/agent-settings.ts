@@ -5,6 +5,7 @@
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import type { Random } from "../sim/random.ts";
 import type { Clock } from "../sim/simulation.ts";
+import type { Ipv4Address } from "../wire/address.ts";
 import type { Node } from "./api/objects.ts";
 import type { Channel } from "./manager/channel.ts";
 import type { Peer, Remotes } from "./remotes.ts";
@@ -18,6 +19,15 @@ export interface ManagerConnection {
   close(success: boolean): void;
 }
 
+/** What the node says of itself to the others. */
+export interface NodeAddresses {
+  /** Where the others reach it: as the user said, else the address from which it talks to the managers. */
+  readonly advertise: Ipv4Address;
+  /** Of the VXLAN endpoint; undefined: the advertised one. */
+  readonly dataPath: Ipv4Address | undefined;
+  readonly listen: Ipv4Address;
+}
+
 export interface AgentSettings {
   readonly clock: Clock;
   readonly random: Random;
@@ -28,6 +38,7 @@ export interface AgentSettings {
   readonly clusterId: string;
   /** The managers known; the agent replaces the list by what its session brings. */
   readonly remotes: Remotes;
+  readonly addresses: NodeAddresses;
   /** The node's own manager if it has one that answers, else one of the remotes. Undefined: none is known. */
   connect(): ManagerConnection | undefined;
   /** What the agent remembers over a restart (swarmkit's tasks.db); it may write to it at any time. */

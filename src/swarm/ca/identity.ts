@@ -1,7 +1,7 @@
 /**
- * Who a node is to the others: what its certificate says (swarmkit ca/certificates.go: CN = node id, OU = role, O = cluster id). Under TLS the
- * certificate itself comes with the connection; with the control plane in clear each call names it in its metadata instead. A
- * manager that passes a call on to the leader adds the first caller's, as swarmkit's raft proxy does (ca/forward.go).
+ * Who a node is to the others: what its certificate says (swarmkit ca/certificates.go: CN = node id, OU = role, O = cluster id). The certificate comes
+ * with the connection. A manager that passes a call on to the leader adds in metadata what the first caller's says, as swarmkit's raft
+ * proxy does (ca/forward.go).
  */
 import type { Ipv4Address } from "../../wire/address.ts";
 import type { NodeRole } from "../api/specs.ts";
@@ -22,8 +22,6 @@ export interface Caller {
 }
 
 const FORWARDED = { nodeId: "forwarded_cert_cn", role: "forwarded_cert_ou", clusterId: "forwarded_cert_org" } as const;
-/** In place of the TLS certificate when the control plane is in clear. */
-const CLEAR = { nodeId: "cert_cn", role: "cert_ou", clusterId: "cert_org" } as const;
 const FORWARDED_MARK = "forwarded_cert";
 const FORWARDED_ADDRESS = "remote_addr";
 
@@ -39,15 +37,6 @@ export function roleOf(unit: string): NodeRole | undefined {
   return unit === UNITS.manager ? "manager" : unit === UNITS.worker ? "worker" : undefined;
 }
 
-/** Metadata of a call in clear. */
-export function clearMetadata(identity: Identity): ReadonlyMap<string, string> {
-  return new Map([
-    [CLEAR.nodeId, identity.nodeId],
-    [CLEAR.role, unitOf(identity.role)],
-    [CLEAR.clusterId, identity.clusterId],
-  ]);
-}
-
 /** Metadata to add to a call that is passed on for `caller`, whose address is given as text with its port. */
 export function forwardMetadata(identity: Identity | undefined, address: string): ReadonlyMap<string, string> {
   const metadata = new Map([
@@ -61,28 +50,17 @@ export function forwardMetadata(identity: Identity | undefined, address: string)
   return metadata;
 }
 
-type Names = typeof FORWARDED | typeof CLEAR;
-
-function identityIn(metadata: ReadonlyMap<string, string>, names: Names): Identity | undefined {
-  const nodeId = metadata.get(names.nodeId);
-  const role = roleOf(metadata.get(names.role) ?? "");
-  const clusterId = metadata.get(names.clusterId);
-  return nodeId === undefined || role === undefined || clusterId === undefined
-    ? undefined
-    : { nodeId, role, clusterId };
-}
-
-/** The connection's own other end: by `certified` under TLS, by the metadata in clear. */
-export function directIdentity(metadata: ReadonlyMap<string, string>): Identity | undefined {
-  return identityIn(metadata, CLEAR);
-}
-
 export function isForwarded(metadata: ReadonlyMap<string, string>): boolean {
   return metadata.get(FORWARDED_MARK) === "true";
 }
 
 export function forwardedIdentity(metadata: ReadonlyMap<string, string>): Identity | undefined {
-  return identityIn(metadata, FORWARDED);
+  const nodeId = metadata.get(FORWARDED.nodeId);
+  const role = roleOf(metadata.get(FORWARDED.role) ?? "");
+  const clusterId = metadata.get(FORWARDED.clusterId);
+  return nodeId === undefined || role === undefined || clusterId === undefined
+    ? undefined
+    : { nodeId, role, clusterId };
 }
 
 /** `address:port` of the first caller. */

@@ -1,0 +1,396 @@
+/**
+ * A manager (swarmkit manager/manager.go): serves the API on port 2377, is a member of raft, keeps the store, passes on to the leader what only the leader
+ * answers, and does the leader's work while it leads.
+ */
+import type { NetworkNamespace } from "../../linux/namespace.ts";
+import { drawId, type RaftId } from "../../raft/messages.ts";
+import { SWARM_SETTINGS } from "../../raft/settings.ts";
+import type { Random } from "../../sim/random.ts";
+import type { Clock } from "../../sim/simulation.ts";
+import { type Nanoseconds, SECOND } from "../../sim/time.ts";
+import { formatIpv4, type Ipv4Address } from "../../wire/address.ts";
+import type { ManagerStatus } from "../api/objects.ts";
+import { callerOf, type Identify, refuseCaller, remoteAddress } from "../ca/caller.ts";
+import { authorityWork } from "../ca/certificate-authority.ts";
+import { type Caller, forwardMetadata, type Identity } from "../ca/identity.ts";
+import type { Pki } from "../ca/pki.ts";
+import type { Security } from "../grpc/security.ts";
+import { GrpcServer, type ServerCall } from "../grpc/server.ts";
+import { formatStatus, OK, type Status, status } from "../grpc/status.ts";
+import type { Store } from "../store/store.ts";
+import type { Cancel, Channel, Result } from "./channel.ts";
+import { type ClusterBeginnings, createFirstObjects } from "./first-objects.ts";
+import { Health } from "./health.ts";
+import { LeaderConnection } from "./leader-connection.ts";
+import { LeaderServices } from "./leader-services.ts";
+import type { Allowed, LeaderWork, ManagerList } from "./leader-work.ts";
+import { LocalChannel } from "./local-channel.ts";
+import type { ManagerDisk } from "./manager-disk.ts";
+import { ManagerRaft } from "./manager-raft.ts";
+import { MembershipChanges, NO_RAFT_MEMBER } from "./membership-changes.ts";
+import { type ProxiedCall, RaftProxy } from "./raft-proxy.ts";
+import {
+  HEALTH_CHECK,
+  JOIN,
+  joinRequestShape,
+  joinResponseShape,
+  LEAVE,
+  PROCESS_RAFT_MESSAGE,
+  type RaftMember,
+  RESOLVE_ADDRESS,
+  resolveAddressRequestShape,
+  resolveAddressResponseShape,
+  STREAM_RAFT_MESSAGE,
+} from "./raft-shapes.ts";
+import { MessageAssembler } from "./raft-stream.ts";
+import { roleManagerWork } from "./role-manager.ts";
+
+const JOIN_TIMEOUT_NS: Nanoseconds = 10 * SECOND;
+const EMPTY = new Uint8Array(0);
+
+export interface ManagerSettings {
+  readonly namespace: NetworkNamespace;
+  readonly random: Random;
+  readonly pki: Pki;
+  readonly identity: Identity;
+  readonly listenAddress: Ipv4Address;
+  readonly port: number;
+  /** Undefined: the leader finds out when this manager joins. */
+  readonly advertiseAddress: Ipv4Address | undefined;
+  readonly disk: ManagerDisk;
+  /** A manager to join by when the disk is empty; undefined: this is the first. */
+  readonly joinAddress: string | undefined;
+  readonly forceNewCluster: boolean;
+  /** Known to the first manager alone. */
+  readonly beginnings: ClusterBeginnings | undefined;
+  readonly work: readonly LeaderWork[];
+  /** The host's clock. */
+  nowSeconds(): number;
+  readonly security: Security;
+  readonly identify: Identify;
+  /** A new connection with the node's certificate to `address:port`. */
+  connect(address: string): Channel;
+  readonly events: ManagerEvents;
+}
+
+export interface ManagerEvents {
+  /** It is a member of raft and answers its own node's programs. */
+  started(): void;
+  /** It could not be started. */
+  failed(error: string): void;
+  removedFromRaft(): void;
+}
+
+export class Manager implements ManagerList {
+  readonly #settings: ManagerSettings;
+  readonly #clock: Clock;
+  readonly #server: GrpcServer;
+  readonly #health = new Health();
+  #raft: ManagerRaft | undefined;
+  #changes: MembershipChanges | undefined;
+  #services: LeaderServices | undefined;
+  #leader: LeaderConnection | undefined;
+  #proxy: RaftProxy | undefined;
+  #channel: LocalChannel | undefined;
+  #listeners: readonly (() => void)[] = [];
+  #cancelJoin: Cancel = () => {};
+  #isStopped = false;
+
+  constructor(settings: ManagerSettings) {
+    const { namespace, listenAddress, port, security } = settings;
+    this.#settings = settings;
+    this.#clock = namespace.clock;
+    this.#server = new GrpcServer({ namespace, address: listenAddress, port, security });
+  }
+
+  start(): void {
+    const { listenAddress, port, disk, joinAddress, identity, forceNewCluster, random } = this.#settings;
+    this.#health.set("Raft", false);
+    this.#serveRaft();
+    const problem = this.#server.listen();
+    if (problem !== undefined) {
+      const where = `listen tcp ${formatIpv4(listenAddress)}:${port}`;
+      this.#fail(`failed to listen on remote API address: ${where}: bind: address already in use`);
+      return;
+    }
+    this.#health.set("Raft", true);
+    if (disk.raftId !== undefined) {
+      if (forceNewCluster) disk.forceNewCluster(identity.nodeId, this.#address);
+      this.#begin(disk.raftId, []);
+    } else if (joinAddress === undefined && this.#settings.beginnings === undefined) {
+      this.#fail("manager stopped: can't initialize raft node: no remote hosts provided");
+    } else if (joinAddress === undefined) {
+      const raftId = drawId(random.fork("raft id"));
+      disk.begin(raftId, identity.nodeId, this.#address);
+      this.#begin(raftId, []);
+    } else this.#join(joinAddress);
+  }
+
+  /** All connections break. */
+  stop(): void {
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#cancelJoin();
+    this.#services?.stop();
+    this.#leader?.stop();
+    this.#raft?.stop();
+    this.#channel?.close();
+    this.#server.close();
+  }
+
+  // ---- What it knows
+
+  /** Undefined until it is a member of raft. */
+  get store(): Store | undefined {
+    return this.#raft?.store;
+  }
+  /** The local socket: undefined until it is a member of raft. */
+  get channel(): Channel | undefined {
+    return this.#channel;
+  }
+  get isLeader(): boolean {
+    return this.#raft?.isLeader === true;
+  }
+  /** It leads, and its components run. */
+  get isReady(): boolean {
+    return this.#raft?.isReady === true;
+  }
+  get raft(): ManagerRaft | undefined {
+    return this.#raft;
+  }
+  get connectionCount(): number {
+    return this.#server.connectionCount;
+  }
+
+  /** As `docker node ls` shows it; by node id. */
+  get managers(): ReadonlyMap<string, ManagerStatus> {
+    const raft = this.#raft;
+    if (raft === undefined) return new Map();
+    return new Map(
+      raft.membership.members.map(({ raftId, nodeId, address }) => {
+        const isReachable = raftId === raft.ownId || raft.isReachable(raftId);
+        const reachability = isReachable ? "reachable" : "unreachable";
+        return [nodeId, { raftId, address, leader: raftId === raft.leader, reachability }];
+      }),
+    );
+  }
+
+  canRemoveManager(nodeId: string): boolean {
+    const member = this.#raft?.membership.byNode(nodeId);
+    return member !== undefined && this.#changes?.canRemove(member.raftId) === true;
+  }
+
+  watchManagers(listener: () => void): () => void {
+    this.#listeners = [...this.#listeners, listener];
+    return () => {
+      this.#listeners = this.#listeners.filter((other) => other !== listener);
+    };
+  }
+
+  // ---- How it begins
+
+  get #address(): string {
+    const { advertiseAddress, port } = this.#settings;
+    return `${advertiseAddress === undefined ? "0.0.0.0" : formatIpv4(advertiseAddress)}:${port}`;
+  }
+
+  #join(joinAddress: string): void {
+    const channel = this.#settings.connect(joinAddress);
+    const request = joinRequestShape.emit({ address: this.#address });
+    const cancel = channel.unary(JOIN, request, JOIN_TIMEOUT_NS, (result) => {
+      channel.close();
+      const joined = "response" in result ? joinResponseShape.parse(result.response) : undefined;
+      if (joined === undefined) {
+        const why = "status" in result ? formatStatus(result.status) : "malformed answer";
+        this.#fail(`manager stopped: can't initialize raft node: ${why}`);
+        return;
+      }
+      this.#settings.disk.join(joined.raftId);
+      this.#begin(joined.raftId, joined.members);
+    });
+    this.#cancelJoin = () => {
+      cancel();
+      channel.close();
+    };
+  }
+
+  #fail(error: string): void {
+    if (this.#isStopped) return;
+    this.stop();
+    this.#settings.events.failed(error);
+  }
+
+  #begin(raftId: RaftId, members: readonly RaftMember[]): void {
+    const { random, disk, identity, events } = this.#settings;
+    const raft = new ManagerRaft({
+      clock: this.#clock,
+      random: random.fork("raft"),
+      raftId,
+      disk: disk.raft,
+      settings: SWARM_SETTINGS,
+      members,
+      connect: (address) => this.#settings.connect(address),
+      events: {
+        leadershipChanged: (isLeader) => this.#leadershipChanged(isLeader),
+        removed: () => {
+          if (!this.#isStopped) events.removedFromRaft();
+        },
+        membersChanged: () => {
+          for (const listener of this.#listeners) listener();
+        },
+      },
+    });
+    const changes = new MembershipChanges(raft, random.fork("raft ids"));
+    this.#raft = raft;
+    this.#changes = changes;
+    this.#services = this.#newServices(raft, changes);
+    this.#leader = new LeaderConnection(raft, this.#clock);
+    this.#proxy = new RaftProxy(this.#leader, this.#services, this.#clock);
+    const address = this.#settings.advertiseAddress ?? this.#settings.listenAddress;
+    this.#channel = new LocalChannel(this.#clock, this.#proxy, { identity, address, forwardedBy: undefined });
+    raft.start();
+    this.#serveLeaderMethods(this.#services, this.#proxy);
+    events.started();
+  }
+
+  #newServices(raft: ManagerRaft, changes: MembershipChanges): LeaderServices {
+    const { pki, identity, work } = this.#settings;
+    const authority = authorityWork({ pki, nowSeconds: () => this.#settings.nowSeconds() });
+    const roles = roleManagerWork({
+      ownId: raft.ownId,
+      membership: raft.membership,
+      canRemove: (member) => changes.canRemove(member),
+      remove: (member, done) => changes.remove(member, done),
+      transferLeadership: () => raft.transferLeadership(),
+    });
+    return new LeaderServices([authority, ...work, roles], identity.clusterId);
+  }
+
+  #leadershipChanged(isLeader: boolean): void {
+    if (isLeader) this.#becomeLeader();
+    else this.#services?.stop();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #becomeLeader(): void {
+    const raft = this.#raft;
+    if (raft === undefined) return;
+    const { identity, beginnings, pki, random } = this.#settings;
+    const { clusterId, nodeId } = identity;
+    const term = raft.term;
+    raft.store.update(
+      (tx) => createFirstObjects(tx, clusterId, nodeId, beginnings, pki, random.fork("first objects")),
+      () => {
+        if (!raft.isReady || raft.term !== term || this.#isStopped) return;
+        const context = {
+          store: raft.store,
+          clock: this.#clock,
+          random: random.fork(`term ${term}`),
+          clusterId,
+          nodeId,
+        };
+        this.#services?.start({ ...context, managers: this });
+      },
+    );
+  }
+
+  // ---- What it serves
+
+  /** From the first moment: an aspiring member is dialled back before it knows its number. */
+  #serveRaft(): void {
+    this.#server.unary(HEALTH_CHECK, (request, call, answer) => {
+      const refused = this.#refuse(call, "manager");
+      answer(refused === undefined ? this.#health.answer(request) : { status: refused });
+    });
+    this.#server.unary(PROCESS_RAFT_MESSAGE, (request, call, answer) => {
+      const assembler = new MessageAssembler();
+      assembler.take(request);
+      this.#process(assembler, call, (problem) =>
+        answer(problem === undefined ? { response: EMPTY } : { status: problem }),
+      );
+    });
+    this.#server.stream(STREAM_RAFT_MESSAGE, (call) => {
+      const assembler = new MessageAssembler();
+      return {
+        message: (bytes) => assembler.take(bytes),
+        halfClosed: () =>
+          this.#process(assembler, call, (problem) => {
+            if (problem === undefined) call.send(EMPTY);
+            call.end(problem ?? OK);
+          }),
+        cancelled() {},
+      };
+    });
+    this.#server.unary(RESOLVE_ADDRESS, (request, call, answer) => answer(this.#resolve(request, call)));
+  }
+
+  #process(assembler: MessageAssembler, call: ServerCall, done: (problem: Status | undefined) => void): void {
+    const message = assembler.finish();
+    const refused = this.#refuse(call, "manager");
+    if (refused !== undefined) done(refused);
+    else if (message !== undefined && "code" in message) done(message);
+    else if (this.#raft === undefined) done(undefined);
+    else this.#raft.process(message, done);
+  }
+
+  #resolve(request: Uint8Array, call: ServerCall): Result {
+    const refused = this.#refuse(call, "manager");
+    if (refused !== undefined) return { status: refused };
+    if (this.#raft === undefined) return { status: NO_RAFT_MEMBER };
+    const raftId = resolveAddressRequestShape.parse(request)?.raftId ?? "";
+    const member = this.#raft.membership.get(raftId);
+    if (member === undefined) return { status: status("NotFound", `member ${raftId.replace(/^0+/, "")} not found`) };
+    return { response: resolveAddressResponseShape.emit({ address: member.address }) };
+  }
+
+  #refuse(call: ServerCall, allowed: Allowed): Status | undefined {
+    const { identify, identity } = this.#settings;
+    return refuseCaller(callerOf(call, identify), allowed, identity.clusterId);
+  }
+
+  #serveLeaderMethods(services: LeaderServices, proxy: RaftProxy): void {
+    for (const { method, kind } of services.methods) {
+      if (kind === "unary")
+        this.#server.unary(method, (request, call, answer) =>
+          proxy.unary(method, request, this.#proxied(call), answer),
+        );
+      else
+        this.#server.stream(method, (call) => {
+          const how = this.#proxied(call);
+          const { caller } = how;
+          const incoming = {
+            caller,
+            send: (bytes: Uint8Array) => call.send(bytes),
+            end: (how: Status) => call.end(how),
+          };
+          return proxy.stream(method, incoming, how);
+        });
+    }
+    for (const method of [JOIN, LEAVE])
+      this.#server.unary(method, (request, call, answer) => this.#changeMembers(method, request, call, answer));
+  }
+
+  #proxied(call: ServerCall): ProxiedCall {
+    const caller = callerOf(call, this.#settings.identify);
+    const timeoutNs = call.deadlineNs === undefined ? undefined : Math.max(0, call.deadlineNs - this.#clock.nowNs);
+    const metadata = forwardMetadata(caller.identity, remoteAddress(call));
+    return { caller, isTrusted: false, metadata, timeoutNs };
+  }
+
+  /** Passed on to the leader like the others, but answered by raft itself, whoever else works. */
+  #changeMembers(method: string, request: Uint8Array, call: ServerCall, answer: (result: Result) => void): void {
+    const { caller, metadata, timeoutNs } = this.#proxied(call);
+    this.#leader?.locate((leader) => {
+      if (leader.kind === "none") answer({ status: leader.status });
+      else if (leader.kind === "there") leader.channel.unary(method, request, timeoutNs, answer, { metadata });
+      else this.#changeMembersHere(method, request, caller, answer);
+    });
+  }
+
+  #changeMembersHere(method: string, request: Uint8Array, caller: Caller, answer: (result: Result) => void): void {
+    const refused = refuseCaller(caller, "manager", this.#settings.identity.clusterId);
+    if (refused !== undefined) answer({ status: refused });
+    else if (method === JOIN) this.#changes?.join(request, caller, answer);
+    else this.#changes?.leave(request, answer);
+  }
+}
