@@ -19,6 +19,7 @@ import type { BridgeFirewall, BridgeRules } from "./firewall.ts";
 import type { PortMapper } from "./port-mapper.ts";
 import type { PortBinding, PublishedPort } from "./published-port.ts";
 import type { BridgeSettings } from "./settings.ts";
+import { forgetDatagramsTo, forgetTranslatedTo } from "./stale-connections.ts";
 
 /** What a bridge network needs of its engine. */
 export interface BridgeHost {
@@ -208,7 +209,7 @@ export class BridgeNetwork implements Network {
   }
 
   publish(endpoint: Endpoint, bindings: readonly PortBinding[]): Refusal | undefined {
-    const { ports } = this.#engine;
+    const { ports, host, release } = this.#engine;
     const answer = ports.publish(this.#rules, endpoint.address.address, bindings, this.bridgeSettings.hostBinding);
     if ("refused" in answer)
       return refuse(
@@ -216,12 +217,16 @@ export class BridgeNetwork implements Network {
         `driver failed programming external connectivity on endpoint ${endpoint.name} (${endpoint.id}): ${answer.message}`,
       );
     endpoint.publishedPorts = answer;
+    if (release === "current")
+      for (const { protocol, hostPort } of answer) if (protocol === "udp") forgetDatagramsTo(host, hostPort);
     return undefined;
   }
 
   unpublish(endpoint: Endpoint): void {
+    if (endpoint.publishedPorts.length === 0) return;
     this.#engine.ports.unpublish(endpoint.publishedPorts);
     endpoint.publishedPorts = NO_PORTS;
+    forgetTranslatedTo(this.#engine.host, endpoint.address.address);
   }
 
   /** 20.10: 02:42 and the IPv4 address. Since then a random one, locally administered and of one host. */
