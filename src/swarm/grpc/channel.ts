@@ -81,7 +81,8 @@ export class GrpcChannel implements CallOwner, AttemptOwner {
     const { namespace, address, port } = settings;
     this.#settings = settings;
     this.#security = settings.security ?? CLEAR;
-    this.authority = settings.authority ?? `${formatIpv4(address)}:${port}`;
+    const name = this.#security.kind === "tls" ? this.#security.serverName : undefined;
+    this.authority = settings.authority ?? name ?? `${formatIpv4(address)}:${port}`;
     this.userAgent = settings.userAgent ?? DEFAULT_USER_AGENT;
     this.maximumMessageBytes = settings.maximumMessageBytes ?? DEFAULT_MAXIMUM_MESSAGE_BYTES;
     this.#connectTimer = new Timer(namespace.clock, () => this.#attempt?.timeOut());

@@ -5,6 +5,11 @@
 import type { NetworkNamespace } from "../../linux/namespace.ts";
 import type { TcpSocket } from "../../linux/tcp/tcp-socket.ts";
 import type { Ipv4Address } from "../../wire/address.ts";
+import { ClientHandshake } from "../tls/client-handshake.ts";
+import type { HandshakeHost } from "../tls/handshake.ts";
+import { ServerHandshake } from "../tls/server-handshake.ts";
+import type { TlsSecurity } from "../tls/tls-security.ts";
+import { TlsStream } from "../tls/tls-stream.ts";
 import type { ByteStream, ByteStreamEvents } from "./byte-stream.ts";
 import { TcpStream } from "./tcp-stream.ts";
 
@@ -29,13 +34,14 @@ export interface ClearSecurity {
   readonly shown?: ShownCertificates;
 }
 
-export type Security = ClearSecurity;
+export type Security = ClearSecurity | TlsSecurity;
 export const CLEAR: Security = { kind: "clear" };
 
 /** A stream between two programs of which each may know who the other is. */
 export interface SecuredStream extends ByteStream {
   /** The peer's certificate, once the stream stands. */
   readonly peerCertificate: Uint8Array | undefined;
+  /** Does TCP's connection stand? */
   readonly dialed: boolean;
 }
 
@@ -47,7 +53,10 @@ export function secureClient(
   security: Security,
   events: ByteStreamEvents,
 ): SecuredStream {
-  return new ClearStream(security, events, (inner) => TcpStream.connect(namespace, address, port, inner));
+  const open = (inner: ByteStreamEvents) => TcpStream.connect(namespace, address, port, inner);
+  if (security.kind === "clear") return new ClearStream(security, events, open);
+  const handshake = (host: HandshakeHost) => new ClientHandshake(security, host);
+  return new TlsStream({ events, keyLog: security.keyLog, open, handshake });
 }
 
 /** Takes a connection that a listener has accepted. */
@@ -57,7 +66,10 @@ export function secureServer(
   security: Security,
   events: ByteStreamEvents,
 ): SecuredStream {
-  return new ClearStream(security, events, (inner) => TcpStream.accepted(namespace, socket, inner));
+  const open = (inner: ByteStreamEvents) => TcpStream.accepted(namespace, socket, inner);
+  if (security.kind === "clear") return new ClearStream(security, events, open);
+  const handshake = (host: HandshakeHost) => new ServerHandshake(security, host);
+  return new TlsStream({ events, keyLog: undefined, open, handshake });
 }
 
 /** TCP itself, with the certificates shown beside it. */
