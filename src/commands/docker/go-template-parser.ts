@@ -1,10 +1,21 @@
 /** Reads Go templates (text/template/parse): texts and actions, nested where an action opens a block. */
 export type Operand =
-  | { readonly kind: "field"; readonly fields: readonly string[] }
-  | { readonly kind: "variable"; readonly name: string; readonly fields: readonly string[] }
+  | { readonly kind: "field"; readonly fields: readonly string[]; readonly place: OperandPlace }
+  | {
+      readonly kind: "variable";
+      readonly name: string;
+      readonly fields: readonly string[];
+      readonly place: OperandPlace;
+    }
   | { readonly kind: "constant"; readonly value: string | number | boolean | null }
   | { readonly kind: "function"; readonly name: string }
   | { readonly kind: "group"; readonly action: Action; readonly fields: readonly string[] };
+
+/** Where an operand stands, for complaints: its column, from 0, and its text. */
+export interface OperandPlace {
+  readonly column: number;
+  readonly source: string;
+}
 
 /** Commands whose results go from one to the next. */
 export interface Action {
@@ -50,32 +61,38 @@ export function parseTemplate(text: string): { nodes: TemplateNode[] } | { probl
     if (end < 0) return { problem: "unclosed action" };
     let inside = text.slice(start + 2, end);
     at = end + 2;
-    if (trimsBefore) inside = inside.slice(1);
+    let offset = start + 2;
+    if (trimsBefore) {
+      inside = inside.slice(1);
+      offset++;
+    }
     if (/ -$/.test(inside)) {
       inside = inside.slice(0, -1);
       while (at < text.length && /\s/.test(text[at]!)) at++;
     }
+    offset += inside.length - inside.trimStart().length;
     inside = inside.trim();
     if (inside.startsWith("/*")) continue;
-    const problem = takeAction(inside);
+    const problem = takeAction(inside, offset);
     if (problem !== undefined) return { problem };
   }
   return open.length > 0 ? { problem: "unexpected EOF" } : { nodes };
 
-  function takeAction(inside: string): string | undefined {
+  function takeAction(inside: string, offset: number): string | undefined {
     const word = /^\w+/.exec(inside)?.[0] ?? "";
     const rest = inside.slice(word.length);
     switch (word) {
       case "if":
       case "with":
       case "range":
-        return begin(word, rest, false);
+        return begin(word, rest, offset + word.length, false);
       case "else": {
         const current = open[open.length - 1];
         if (current === undefined || current.into === current.block.otherwise) return "unexpected {{else}}";
         current.into = current.block.otherwise;
         const chain = /^\s+(if|with)(\s.*)$/s.exec(rest);
-        return chain === null ? undefined : begin(chain[1] as "if" | "with", chain[2]!, true);
+        if (chain === null) return undefined;
+        return begin(chain[1] as "if" | "with", chain[2]!, offset + inside.length - chain[2]!.length, true);
       }
       case "end": {
         let closed = open.pop();
@@ -84,7 +101,7 @@ export function parseTemplate(text: string): { nodes: TemplateNode[] } | { probl
         return undefined;
       }
       default: {
-        const action = parseAction(inside);
+        const action = parseAction(inside, offset);
         if (typeof action === "string") return action;
         into().push({ kind: "action", action });
         return undefined;
@@ -92,9 +109,11 @@ export function parseTemplate(text: string): { nodes: TemplateNode[] } | { probl
     }
   }
 
-  function begin(kind: Block["kind"], rest: string, chained: boolean): string | undefined {
+  function begin(kind: Block["kind"], rest: string, offset: number, chained: boolean): string | undefined {
     const declared = kind === "range" ? /^\s*(?:(\$\w+)\s*,\s*)?(\$\w+)\s*:=/.exec(rest) : null;
-    const action = parseAction(declared === null ? rest : rest.slice(declared[0].length));
+    const skipped = declared?.[0].length ?? 0;
+    if (rest.slice(skipped).trim() === "") return `missing value for ${kind}`;
+    const action = parseAction(rest.slice(skipped), offset + skipped);
     if (typeof action === "string") return action;
     const lists = { action, body: [], otherwise: [] };
     const block: Block =
@@ -108,28 +127,38 @@ export function parseTemplate(text: string): { nodes: TemplateNode[] } | { probl
 }
 
 /** The action between the braces, or what is wrong with it. */
-function parseAction(source: string): Action | string {
+function parseAction(source: string, offset: number): Action | string {
   const tokens: string[] = [];
+  const columns: number[] = [];
   TOKEN.lastIndex = 0;
   while (TOKEN.lastIndex < source.length) {
     const from = TOKEN.lastIndex;
     const match = TOKEN.exec(source);
     if (match === null) return `unexpected ${JSON.stringify(source[from])} in command`;
-    if (match[0].trim() !== "") tokens.push(match[0]);
+    if (match[0].trim() === "") continue;
+    tokens.push(match[0]);
+    columns.push(offset + from);
   }
   let variable: string | undefined;
   if (tokens[1] === ":=" || tokens[1] === "=") {
     variable = tokens[0];
     tokens.splice(0, 2);
+    columns.splice(0, 2);
   }
-  const cursor = { tokens, at: 0 };
+  const cursor = { tokens, columns, at: 0 };
   const pipeline = parsePipeline(cursor);
   if (typeof pipeline === "string") return pipeline;
   if (cursor.at < tokens.length) return `unexpected "${tokens[cursor.at]}" in command`;
   return { pipeline, variable };
 }
 
-function parsePipeline(cursor: { tokens: readonly string[]; at: number }): Operand[][] | string {
+interface Cursor {
+  readonly tokens: readonly string[];
+  readonly columns: readonly number[];
+  at: number;
+}
+
+function parsePipeline(cursor: Cursor): Operand[][] | string {
   const pipeline: Operand[][] = [[]];
   for (; cursor.at < cursor.tokens.length; cursor.at++) {
     const token = cursor.tokens[cursor.at]!;
@@ -148,7 +177,7 @@ function parsePipeline(cursor: { tokens: readonly string[]; at: number }): Opera
       if (fields.length > 0) cursor.at++;
       command.push({ kind: "group", action: { pipeline: inner, variable: undefined }, fields });
     } else {
-      const operand = parseOperand(token);
+      const operand = parseOperand(token, cursor.columns[cursor.at]!);
       if (operand === undefined) return `unexpected "${token}" in operand`;
       command.push(operand);
     }
@@ -156,12 +185,17 @@ function parsePipeline(cursor: { tokens: readonly string[]; at: number }): Opera
   return pipeline[pipeline.length - 1]!.length === 0 ? "missing value for command" : pipeline;
 }
 
-function parseOperand(token: string): Operand | undefined {
-  if (token === ".") return { kind: "field", fields: [] };
-  if (token.startsWith(".")) return { kind: "field", fields: token.slice(1).split(".") };
+function parseOperand(token: string, start: number): Operand | undefined {
+  if (token === ".") return { kind: "field", fields: [], place: { column: start, source: token } };
+  if (token.startsWith(".")) {
+    const fields = token.slice(1).split(".");
+    // A chain of fields stands where its second one does.
+    const column = fields.length > 1 ? start + 1 + fields[0]!.length : start;
+    return { kind: "field", fields, place: { column, source: token } };
+  }
   if (token.startsWith("$")) {
     const [name = "$", ...fields] = token.split(".");
-    return { kind: "variable", name, fields };
+    return { kind: "variable", name, fields, place: { column: start, source: token } };
   }
   if (token.startsWith('"')) return { kind: "constant", value: unquote(token.slice(1, -1)) };
   if (token.startsWith("`")) return { kind: "constant", value: token.slice(1, -1) };

@@ -4,26 +4,43 @@
  */
 
 import { quoted } from "../../swarm/stack/go-quote.ts";
-import { type Action, type Operand, parseTemplate, type TemplateNode } from "./go-template-parser.ts";
+import {
+  type Action,
+  type Operand,
+  type OperandPlace,
+  parseTemplate,
+  type TemplateNode,
+} from "./go-template-parser.ts";
 import { fieldsOf, goJson, isList, isMap, type Shown } from "./go-text.ts";
 
 /** What is wrong with a template, or with what it was given. */
 export class TemplateError extends Error {
   override readonly name = "TemplateError";
+  readonly stage: TemplateStage;
+
+  constructor(stage: TemplateStage, message: string) {
+    super(`template parsing error: template: :1${message}`);
+    this.stage = stage;
+  }
 }
 
 type Scope = ReadonlyMap<string, Shown>;
 
+/** Whether the template cannot be read, or cannot be followed with the data at hand. */
+export type TemplateStage = "parsing" | "executing";
+
 export class Template {
   readonly #nodes: readonly TemplateNode[];
-  readonly #name: string;
+  readonly #missing: (field: string) => string;
 
-  /** Throws a TemplateError. */
-  constructor(text: string, name = "") {
+  /** `missing`: what is said of a field that is not there. Throws a TemplateError. */
+  constructor(text: string, missing: (field: string) => string) {
     const parsed = parseTemplate(text);
-    if ("problem" in parsed) throw new TemplateError(`template parsing error: template: ${name}:1: ${parsed.problem}`);
+    if ("problem" in parsed) throw unreadable(parsed.problem);
+    const unknown = firstUnknownFunction(parsed.nodes);
+    if (unknown !== undefined) throw unreadable(`function "${unknown}" not defined`);
     this.#nodes = parsed.nodes;
-    this.#name = name;
+    this.#missing = missing;
   }
 
   /** Throws a TemplateError. */
@@ -54,6 +71,11 @@ export class Template {
 
   #range(node: Extract<TemplateNode, { kind: "range" }>, dot: Shown, scope: Scope): string {
     const value = this.#evaluate(node.action, dot, scope);
+    if (typeof value === "string" || typeof value === "boolean") {
+      const operand = node.action.pipeline[0]?.[0];
+      const place = operand !== undefined && "place" in operand ? operand.place : NOWHERE;
+      throw impossible(place, `range can't iterate over ${printed(value)}`);
+    }
     const entries: [Shown, Shown][] = isList(value)
       ? value.map((each, index) => [index, each])
       : typeof value === "object" && value !== null
@@ -90,44 +112,75 @@ export class Template {
       case "function":
         return this.#call(operand.name, []);
       case "group":
-        return this.#fields(this.#evaluate(operand.action, dot, scope), operand.fields);
+        return this.#fields(this.#evaluate(operand.action, dot, scope), operand.fields, NOWHERE);
       case "variable": {
-        if (!scope.has(operand.name)) throw this.#problem(`undefined variable "${operand.name}"`);
-        return this.#fields(scope.get(operand.name), operand.fields);
+        if (!scope.has(operand.name)) throw unreadable(`undefined variable "${operand.name}"`);
+        return this.#fields(scope.get(operand.name), operand.fields, operand.place);
       }
       case "field":
-        return this.#fields(dot, operand.fields);
+        return this.#fields(dot, operand.fields, operand.place);
     }
   }
 
-  #fields(start: Shown, fields: readonly string[]): Shown {
+  #fields(start: Shown, fields: readonly string[], place: OperandPlace): Shown {
     let value = start;
-    for (const [index, field] of fields.entries()) {
+    for (const field of fields) {
       if (isMap(value)) value = value.get(field);
-      else if (typeof value === "object" && value !== null && !isList(value) && field in value)
-        value = (value as { readonly [name: string]: Shown })[field];
-      else if (value === undefined || value === null)
-        throw this.#problem(`at <.${fields.join(".")}>: nil pointer evaluating interface {}.${field}`);
-      else
-        throw this.#problem(
-          `at <.${fields.slice(0, index + 1).join(".")}>: can't evaluate field ${field} in type interface {}`,
-        );
+      else if (isRecord(value)) {
+        if (!(field in value)) throw impossible(place, this.#missing(field));
+        value = value[field];
+      } else if (value === undefined || value === null)
+        throw impossible(place, `nil pointer evaluating interface {}.${field}`);
+      else throw impossible(place, `can't evaluate field ${field} in type ${typeName(value)}`);
     }
     return value;
   }
 
   #call(name: string, operands: readonly Shown[]): Shown {
-    const call = FUNCTIONS.get(name);
-    if (call === undefined)
-      throw new TemplateError(`template parsing error: template: ${this.#name}:1: function "${name}" not defined`);
-    const answer = call(operands);
-    if (answer instanceof Failure) throw this.#problem(`error calling ${name}: ${answer.reason}`);
+    const answer = FUNCTIONS.get(name)!(operands);
+    if (answer instanceof Failure) throw impossible(NOWHERE, `error calling ${name}: ${answer.reason}`);
     return answer;
   }
+}
 
-  #problem(text: string): TemplateError {
-    return new TemplateError(`template: ${this.#name}:1: executing "${this.#name}" ${text}`);
+const NOWHERE: OperandPlace = { column: 0, source: "." };
+
+function unreadable(problem: string): TemplateError {
+  return new TemplateError("parsing", `: ${problem}`);
+}
+
+function impossible({ column, source }: OperandPlace, problem: string): TemplateError {
+  return new TemplateError("executing", `:${column}: executing "" at <${source}>: ${problem}`);
+}
+
+function typeName(value: Shown): string {
+  if (typeof value === "string") return "string";
+  if (typeof value === "number") return "int";
+  return typeof value === "boolean" ? "bool" : "[]interface {}";
+}
+
+function isRecord(value: Shown): value is { readonly [field: string]: Shown } {
+  return typeof value === "object" && value !== null && !isList(value) && !isMap(value);
+}
+
+/** Functions are looked for when the template is read. */
+function firstUnknownFunction(nodes: readonly TemplateNode[]): string | undefined {
+  const inAction = ({ pipeline }: Action): string | undefined => {
+    for (const operand of pipeline.flat()) {
+      if (operand.kind === "function" && !FUNCTIONS.has(operand.name)) return operand.name;
+      const inner = operand.kind === "group" ? inAction(operand.action) : undefined;
+      if (inner !== undefined) return inner;
+    }
+    return undefined;
+  };
+  for (const node of nodes) {
+    if (node.kind === "text") continue;
+    const found =
+      inAction(node.action) ??
+      (node.kind === "action" ? undefined : firstUnknownFunction([...node.body, ...node.otherwise]));
+    if (found !== undefined) return found;
   }
+  return undefined;
 }
 
 class Failure {

@@ -11,7 +11,7 @@ import type { Flags } from "./flags.ts";
 import { INSPECT_FORMAT_FLAG } from "./format-flag.ts";
 import type { Shown } from "./go-text.ts";
 import { networkObject } from "./network/network-text.ts";
-import { formatObjects } from "./output-format.ts";
+import { writeObjects } from "./output-format.ts";
 
 const TYPES = ["container", "network", "volume"];
 
@@ -68,7 +68,7 @@ function show(
     if (typeof found === "string") problems += `${found}\n`;
     else objects.push(found);
   }
-  process.stdout.write(formatObjects(flags.string("format"), objects));
+  writeObjects(process.stdout, flags.string("format"), objects);
   process.stderr.write(problems);
   return problems === "" ? 0 : 1;
 }

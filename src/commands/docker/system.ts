@@ -4,7 +4,7 @@ import type { DockerCommand } from "./command.ts";
 import { engineOf } from "./daemon.ts";
 import { INSPECT_FORMAT_FLAG } from "./format-flag.ts";
 import type { Shown } from "./go-text.ts";
-import { formatObjects } from "./output-format.ts";
+import { writeObjects } from "./output-format.ts";
 
 export const CLIENT_VERSION = "28.2.2";
 const API_VERSION = "1.50";
@@ -34,7 +34,7 @@ const VERSION: DockerCommand = {
         Client: { Version: CLIENT_VERSION, ApiVersion: API_VERSION, Os: "linux", Arch: "amd64" },
         Server: { Version: version, ApiVersion: api, MinAPIVersion: minimum, Os: "linux", Arch: "amd64" },
       };
-      process.stdout.write(formatObjects(format, [object]));
+      writeObjects(process.stdout, format, [object]);
       return 0;
     }
     process.stdout.write(
@@ -57,7 +57,8 @@ const INFO: DockerCommand = {
     const engine = engineOf(context);
     const object = infoObject(engine);
     const format = flags.string("format");
-    process.stdout.write(format === undefined || format === "" ? infoText(engine) : formatObjects(format, [object]));
+    if (format === undefined || format === "") process.stdout.write(infoText(engine));
+    else writeObjects(process.stdout, format, [object]);
     return 0;
   },
 };

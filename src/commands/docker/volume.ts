@@ -8,7 +8,7 @@ import { engineOf, refusalText } from "./daemon.ts";
 import { filtersOf, matchesLabel, matchesText } from "./filters.ts";
 import { FORMAT_FLAG, INSPECT_FORMAT_FLAG } from "./format-flag.ts";
 import { goTime, type Shown } from "./go-text.ts";
-import { formatList, formatObjects } from "./output-format.ts";
+import { formatList, writeObjects } from "./output-format.ts";
 
 const COLUMNS = [
   { field: "Driver", heading: "DRIVER" },
@@ -110,7 +110,13 @@ const LS: DockerCommand = {
       Size: "N/A",
       Status: "N/A",
     }));
-    process.stdout.write(formatList(flags.string("format"), COLUMNS, HEADINGS, rows));
+    process.stdout.write(
+      formatList(
+        flags.string("format"),
+        { columns: COLUMNS, headings: HEADINGS, goType: "*formatter.volumeContext" },
+        rows,
+      ),
+    );
     return 0;
   },
 };
@@ -131,7 +137,7 @@ const INSPECT: DockerCommand = {
       if (volume === undefined) problems += `Error response from daemon: get ${name}: no such volume\n`;
       else objects.push(volumeObject(volume));
     }
-    process.stdout.write(formatObjects(flags.string("format"), objects));
+    writeObjects(process.stdout, flags.string("format"), objects);
     process.stderr.write(problems);
     return problems === "" ? 0 : 1;
   },

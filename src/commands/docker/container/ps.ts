@@ -85,7 +85,13 @@ export const PS: DockerCommand = {
     }
     const nowNs = process.clock.nowNs;
     const rows = containers.map((container) => rowOf(engine, container, nowNs, whole));
-    process.stdout.write(formatList(flags.string("format"), COLUMNS, HEADINGS, rows));
+    process.stdout.write(
+      formatList(
+        flags.string("format"),
+        { columns: COLUMNS, headings: HEADINGS, goType: "*formatter.ContainerContext" },
+        rows,
+      ),
+    );
     return 0;
   },
 };

@@ -4,7 +4,7 @@ import type { DockerCommand } from "../command.ts";
 import { engineOf, refusalText } from "../daemon.ts";
 import { INSPECT_FORMAT_FLAG } from "../format-flag.ts";
 import type { Shown } from "../go-text.ts";
-import { formatObjects } from "../output-format.ts";
+import { writeObjects } from "../output-format.ts";
 import { networkObject } from "./network-text.ts";
 
 export const NETWORK_INSPECT: DockerCommand = {
@@ -23,7 +23,7 @@ export const NETWORK_INSPECT: DockerCommand = {
       if (isRefusal(network)) problems += `${refusalText(network)}\n`;
       else objects.push(networkObject(engine, network));
     }
-    process.stdout.write(formatObjects(flags.string("format"), objects));
+    writeObjects(process.stdout, flags.string("format"), objects);
     process.stderr.write(problems);
     return problems === "" ? 0 : 1;
   },

@@ -42,7 +42,13 @@ export const NETWORK_LS: DockerCommand = {
     if (flags.bool("quiet")) process.stdout.write(networks.map((network) => `${idOf(network)}\n`).join(""));
     else {
       const rows = networks.map((network) => rowOf(network, idOf(network)));
-      process.stdout.write(formatList(flags.string("format"), COLUMNS, HEADINGS, rows));
+      process.stdout.write(
+        formatList(
+          flags.string("format"),
+          { columns: COLUMNS, headings: HEADINGS, goType: "*network.networkContext" },
+          rows,
+        ),
+      );
     }
     return 0;
   },
