@@ -125,6 +125,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.sysctl.listeners.push({
       sysctlChanged: () => {
         this.neighbours.collectFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh1");
+        this.neighbours.makeRoomFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh2");
+        this.neighbours.fullFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh3");
         this.routes.changed();
       },
     });

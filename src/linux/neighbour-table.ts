@@ -7,6 +7,7 @@ import { type Ipv4Address, isMulticastIpv4, MAC_BROADCAST, type MacAddress, mult
 import type { Errno } from "./errno.ts";
 import type { FrameId, FrameStore } from "./frame-store.ts";
 import type { InetDevices } from "./inet-device.ts";
+import { HZ, jiffiesAt } from "./jiffies.ts";
 import { jiffiesToSeconds, Neighbour, type NeighbourOwner, type NeighbourState } from "./neighbour.ts";
 import type { DeviceChange, NetDevice } from "./net-device.ts";
 
@@ -39,10 +40,17 @@ export class NeighbourTable implements NeighbourOwner {
   readonly #devices: InetDevices;
   readonly #byDevice: (Map<number, Neighbour> | undefined)[] = [];
   #count = 0;
+  /** Entries that may be collected, the oldest first: all but permanent ones and those that a control plane has told (neigh_update_gc_list). */
+  #collectable: Set<Neighbour> | undefined = undefined;
+  // In jiffies: when entries unused were last looked for, and when room was last made.
+  #lastPeriodic = 0;
+  #lastForced = -FORCED_INTERVAL_JIFFIES;
   resolver: NeighbourResolver | undefined = undefined;
   readonly listeners: NeighbourListener[] = [];
-  /** gc_thresh1: below it nothing is collected. */
+  /** gc_thresh1, 2 and 3: below the first nothing is collected; from the second on room is made every 5 s, from the third on at once. */
   collectFrom = 128;
+  makeRoomFrom = 512;
+  fullFrom = 1_024;
 
   constructor(clock: Clock, frames: FrameStore, devices: InetDevices) {
     this.clock = clock;
@@ -62,17 +70,21 @@ export class NeighbourTable implements NeighbourOwner {
 
   /** The entry for a next hop, made if need be: what a path ends with. */
   obtain(device: NetDevice, address: Ipv4Address, broadcast = false): Neighbour {
+    return this.get(device, address) ?? this.#make(device, address, broadcast, true);
+  }
+
+  #make(device: NetDevice, address: Ipv4Address, broadcast: boolean, collectable: boolean): Neighbour {
+    if (this.#count >= this.collectFrom) this.#collectUnused();
+    if (collectable) this.#makeRoom();
     let entries = this.#byDevice[device.index];
     if (entries === undefined) {
       entries = new Map();
       this.#byDevice[device.index] = entries;
     }
-    let neighbour = entries.get(address | 0);
-    if (neighbour !== undefined) return neighbour;
-    if (this.#count >= this.collectFrom) this.#collect();
-    neighbour = new Neighbour(this, this.#devices.of(device), address);
+    const neighbour = new Neighbour(this, this.#devices.of(device), address);
     entries.set(address | 0, neighbour);
     this.#count++;
+    this.#enlist(neighbour, collectable);
     // arp_constructor: group addresses and devices without ARP need no resolution.
     if (isMulticastIpv4(address)) neighbour.update(multicastMac(address), "NOARP", { administrative: true });
     else if (device.noArp || device.kind === "loopback")
@@ -99,9 +111,12 @@ export class NeighbourTable implements NeighbourOwner {
     const needsMac = state !== "NONE" && state !== "INCOMPLETE" && state !== "FAILED" && state !== "NOARP";
     const known = this.lookup(request.device, request.address);
     if (needsMac && request.mac === undefined && known === undefined) return "EINVAL";
-    const neighbour = this.obtain(request.device, request.address);
+    const exempt = state === "PERMANENT" || request.externallyLearnt === true;
+    const neighbour =
+      this.get(request.device, request.address) ?? this.#make(request.device, request.address, false, !exempt);
     neighbour.externallyLearnt = request.externallyLearnt ?? false;
     neighbour.update(request.mac, state, { override: true, administrative: true });
+    this.#enlist(neighbour, neighbour.state !== "PERMANENT" && !neighbour.externallyLearnt);
     return undefined;
   }
 
@@ -150,16 +165,57 @@ export class NeighbourTable implements NeighbourOwner {
   #remove(neighbour: Neighbour): void {
     if (this.#byDevice[neighbour.device.index]?.delete(neighbour.address | 0) !== true) return;
     this.#count--;
+    this.#collectable?.delete(neighbour);
     neighbour.remove();
     for (const listener of this.listeners) listener.neighbourRemoved?.(neighbour);
   }
 
-  /** neigh_periodic_work, done when the table grows: failed entries, and those unused for gc_stale_time, go. */
-  #collect(): void {
-    for (const neighbour of this.list()) {
+  #enlist(neighbour: Neighbour, collectable: boolean): void {
+    if (!collectable) {
+      this.#collectable?.delete(neighbour);
+      return;
+    }
+    this.#collectable ??= new Set();
+    this.#collectable.add(neighbour);
+  }
+
+  /**
+   * neigh_periodic_work, done as far apart as the kernel does it, but only when the table grows: failed entries go, and those unused for
+   * gc_stale_time.
+   */
+  #collectUnused(): void {
+    const now = jiffiesAt(this.clock.nowNs);
+    if (now - this.#lastPeriodic < PERIODIC_INTERVAL_JIFFIES) return;
+    this.#lastPeriodic = now;
+    for (const neighbour of this.#collectable ?? []) {
       const staleMs = this.#devices.of(neighbour.device).neighbourSettings.gcStaleMs;
       const idle = jiffiesToSeconds(Math.min(neighbour.ages.used, neighbour.ages.confirmed)) * 1_000 > staleMs;
       if (neighbour.state === "FAILED" || (neighbour.state === "STALE" && idle)) this.#remove(neighbour);
     }
   }
+
+  /**
+   * neigh_forced_gc: the oldest entries that have failed or have not changed for 5 s go, until gc_thresh2 are left. The kernel refuses an entry
+   * when that does not help at gc_thresh3 ("neighbour table overflow"); here the table grows on, and looks again in the next tick.
+   */
+  #makeRoom(): void {
+    const entries = this.#collectable;
+    if (entries === undefined || entries.size < this.makeRoomFrom) return;
+    const now = jiffiesAt(this.clock.nowNs);
+    const since = now - this.#lastForced;
+    if (since <= (entries.size >= this.fullFrom ? 0 : FORCED_INTERVAL_JIFFIES)) return;
+    this.#lastForced = now;
+    for (const neighbour of entries) {
+      if (entries.size <= this.makeRoomFrom) return;
+      const { state } = neighbour;
+      const inUse = state === "INCOMPLETE" || state === "REACHABLE" || state === "DELAY" || state === "PROBE";
+      if (inUse) continue; // its timer holds it
+      if (state === "FAILED" || state === "NOARP" || neighbour.ages.updated > FORCED_INTERVAL_JIFFIES)
+        this.#remove(neighbour);
+    }
+  }
 }
+
+/** Half of base_reachable_time. */
+const PERIODIC_INTERVAL_JIFFIES = 15 * HZ;
+const FORCED_INTERVAL_JIFFIES = 5 * HZ;

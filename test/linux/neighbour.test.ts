@@ -1,10 +1,10 @@
-import { describe, expect, it } from "vitest";
-import type { Neighbour } from "../../src/linux/neighbour.ts";
+import { describe, expect, it, vi } from "vitest";
+import { Neighbour, type NeighbourState } from "../../src/linux/neighbour.ts";
 import { PacketSocket } from "../../src/linux/packet-socket.ts";
 import { RawSocket } from "../../src/linux/raw-socket.ts";
 import { UdpSocket } from "../../src/linux/udp-socket.ts";
 import { SECOND } from "../../src/sim/time.ts";
-import { MAC_BROADCAST, type MacAddress } from "../../src/wire/address.ts";
+import { type Ipv4Address, MAC_BROADCAST, type MacAddress } from "../../src/wire/address.ts";
 import * as arp from "../../src/wire/arp.ts";
 import * as ethernet from "../../src/wire/ethernet.ts";
 import { ip, mac, net, pass, twoHosts, watch } from "./two-hosts.ts";
@@ -162,5 +162,68 @@ describe("the neighbour table", () => {
         expect(gap).toBeLessThanOrEqual(1.036 * SECOND);
       }
     }
+  });
+});
+
+describe("the collection of neighbours", () => {
+  /** Adds entries of 10.1.0.0/16 to c1's table. */
+  function fill(lab: ReturnType<typeof twoHosts>, count: number, state: NeighbourState): void {
+    const { c1, eth1 } = lab;
+    for (let index = 0; index < count; index++) {
+      const address = ((ip("10.1.0.0") | 0) + index) as Ipv4Address;
+      c1.neighbours.replace({ device: eth1, address, mac: (0x0242_0000_0000 + index) as MacAddress, state });
+    }
+  }
+
+  it("never looks at permanent entries, however many there are", () => {
+    const looked = vi.spyOn(Neighbour.prototype, "ages", "get");
+    const lab = twoHosts();
+    fill(lab, 20_000, "PERMANENT");
+    pass(lab.world, 60);
+    for (let last = 10; last < 40; last++) lab.c1.neighbours.obtain(lab.eth1, ip(`10.0.0.${last}`));
+    expect(lab.c1.neighbours.list(lab.eth1)).toHaveLength(20_030);
+    expect(looked).toHaveBeenCalledTimes(0);
+    looked.mockRestore();
+  });
+
+  it("looks at the others once in 15 s, and takes those unused for gc_stale_time", () => {
+    const lab = twoHosts();
+    lab.c1.sysctl.set("net.ipv4.neigh.default.gc_thresh2", "100000");
+    lab.c1.sysctl.set("net.ipv4.neigh.default.gc_thresh3", "100000");
+    fill(lab, 1_000, "STALE");
+    pass(lab.world, 62);
+    const looked = vi.spyOn(Neighbour.prototype, "ages", "get");
+    lab.c1.neighbours.obtain(lab.eth1, ip("10.0.0.10"));
+    expect(lab.c1.neighbours.list(lab.eth1)).toHaveLength(1);
+    expect(looked.mock.calls.length).toBeLessThanOrEqual(2_000);
+    fill(lab, 1_000, "STALE");
+    const before = looked.mock.calls.length;
+    for (let last = 11; last < 40; last++) lab.c1.neighbours.obtain(lab.eth1, ip(`10.0.0.${last}`));
+    expect(looked.mock.calls.length).toBe(before);
+    looked.mockRestore();
+  });
+
+  it("makes room from gc_thresh2 on: the oldest that are not in use go until gc_thresh2 are left", () => {
+    const lab = twoHosts();
+    fill(lab, 600, "STALE");
+    expect(lab.c1.neighbours.list(lab.eth1)).toHaveLength(600); // all younger than 5 s
+    pass(lab.world, 6);
+    lab.c1.neighbours.obtain(lab.eth1, ip("10.0.0.10"));
+    const left = lab.c1.neighbours.list(lab.eth1);
+    expect(left).toHaveLength(513);
+    expect(left[0]!.address).toBe(ip("10.1.0.88"));
+  });
+
+  it("counts an entry that is made permanent no more, and again when it is not", () => {
+    const lab = twoHosts();
+    fill(lab, 600, "STALE");
+    fill(lab, 600, "PERMANENT");
+    pass(lab.world, 6);
+    lab.c1.neighbours.obtain(lab.eth1, ip("10.0.0.10"));
+    expect(lab.c1.neighbours.list(lab.eth1)).toHaveLength(601);
+    fill(lab, 600, "STALE");
+    pass(lab.world, 6);
+    lab.c1.neighbours.obtain(lab.eth1, ip("10.0.0.11"));
+    expect(lab.c1.neighbours.list(lab.eth1)).toHaveLength(513);
   });
 });
