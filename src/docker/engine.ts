@@ -498,7 +498,7 @@ export class Engine implements ContainerHost, SandboxHost {
   }
 
   #networkFor(text: string, container: Container): Network | Refusal {
-    const here = this.findNetwork(text);
+    const here = this.findNetwork(text === "default" ? "bridge" : text);
     if (!isRefusal(here) || here.refused !== "not-found") return here;
     return this.cluster?.attach?.(text, container) ?? here;
   }

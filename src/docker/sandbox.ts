@@ -182,10 +182,7 @@ export class Sandbox {
     if (this.#gatewayEndpoint === undefined && this.#wantsGatewayNetwork()) refusal = this.#joinGatewayNetwork();
     else if (this.#gatewayEndpoint !== undefined && !this.#wantsGatewayNetwork()) this.#detach(this.#gatewayEndpoint);
     refusal ??= this.#chooseExit();
-    if (refusal !== undefined) {
-      this.#detach(joined);
-      this.#chooseExit();
-    }
+    if (refusal !== undefined) this.leave(joined);
     return refusal;
   }
 

@@ -149,6 +149,48 @@ describe("A sandbox", () => {
     expect(ask()).toBe(0);
   });
 
+  it("leaves nothing behind when its ports are somebody else's", () => {
+    for (const release of ["current", "20.10"] as const) {
+      const lab = new EngineLab(release);
+      const testnet = overlay(lab, "testnet", "10.0.1.0/24");
+      const ports = [{ protocol: "tcp", containerPort: 80, hostPort: 8_080 }] as const;
+      lab.start("first", "serve http 80", { networks: attach("testnet"), ports });
+      const devices = lab.node.namespace.devices.length;
+      expect(() => lab.start("second", "serve http 80", { networks: attach("testnet"), ports })).toThrow(
+        /on endpoint gateway_[0-9a-f]{12} \([0-9a-f]{64}\): Bind for 0\.0\.0\.0:8080 failed: port is already allocated$/,
+      );
+      expect(lab.node.namespace.devices.length).toBe(devices);
+      expect(testnet.endpoints.size).toBe(1);
+      expect(lab.on(lab.client, "curl -s http://192.168.50.11:8080/").status).toBe(0);
+    }
+  });
+
+  it("stays as it was when a network refuses it", () => {
+    const lab = new EngineLab("current");
+    overlay(lab, "testnet", "10.0.1.0/24");
+    lab.bridge("small", { subnet: { subnet: net("172.30.0.0/30"), gateway: undefined } });
+    lab.start("other", "sleep 1000", { networks: attach("small") });
+    const web = lab.start("web", "sleep 1000", { networks: attach("testnet") });
+    const before = interfaces(web);
+    expect(web.connect({ network: "small", aliases: [] })?.message).toMatch(
+      /^no available IPv4 addresses on this network's address pools: small/,
+    );
+    expect(interfaces(web)).toEqual(before);
+  });
+
+  it("is told of to those who listen, whenever it joins or leaves", () => {
+    const lab = new EngineLab("current");
+    lab.bridge("mybr");
+    const web = lab.start("web", "sleep 1000");
+    const told: string[] = [];
+    lab.engine.listeners.push({
+      containerChanged: ({ endpoints }) => told.push(endpoints.map(({ network }) => network.name).join(" ")),
+    });
+    web.connect({ network: "mybr", aliases: [] });
+    web.disconnect("bridge");
+    expect(told).toEqual(["bridge mybr", "mybr"]);
+  });
+
   it("of the host's network is the host itself", () => {
     const lab = new EngineLab("current");
     const container = lab.start("agent", "serve http 9000", { networks: attach("host") });

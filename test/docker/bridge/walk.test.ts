@@ -48,6 +48,9 @@ describe("A single host's bridges, as recorded (06)", () => {
     expect(lab.on(lab.node, "ip route").text.split("\n")).toContain(
       `172.19.0.0/16 dev ${bridge} proto kernel scope link src 172.19.0.1 `,
     );
+    expect(lab.on(lab.node, "ip -4 addr show docker0").text).toContain(
+      "inet 172.17.0.1/16 brd 172.17.255.255 scope global docker0",
+    );
     const host = lab.node.namespace;
     expect(formatMac(host.device("docker0")!.address)).toMatch(/^02:42:/);
     expect(host.devices.filter(({ name }) => /^veth[0-9a-f]{7}$/.test(name))).toHaveLength(4);
