@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import { endpointSpecShape } from "../../src/swarm/api/common.ts";
+import {
+  containerSpecShape,
+  networkAttachmentConfigShape,
+  type ServiceSpec,
+  serviceSpecShape,
+  taskSpecShape,
+} from "../../src/swarm/api/specs.ts";
+import { formatIpv4 } from "../../src/wire/address.ts";
+import { DockerLab } from "./docker-lab.ts";
+
+function spec(name: string, replicas: number, networks: string[], publishedPort = 0): ServiceSpec {
+  const port = { name: "", protocol: "tcp", targetPort: 80, publishedPort, publishMode: "ingress" } as const;
+  return serviceSpecShape.make({
+    annotations: { name, labels: new Map() },
+    task: taskSpecShape.make({
+      container: containerSpecShape.make({ image: "web", args: ["serve", "http", "80"] }),
+      networks: networks.map((target) => networkAttachmentConfigShape.make({ target })),
+    }),
+    replicated: { replicas },
+    endpoint: endpointSpecShape.make({ ports: publishedPort === 0 ? [] : [port] }),
+  });
+}
+
+describe("a swarm of emulated machines", () => {
+  it("runs a service on all nodes, and its tasks reach each other through the VXLAN and by name", () => {
+    const lab = new DockerLab(3).cluster();
+    const network = lab.network("app");
+    const service = lab.service(spec("web", 3, [network]));
+    lab.until(() => lab.running(service).length === 3, 60);
+    const tasks = lab.running(service);
+    expect(new Set(tasks.map(({ nodeId }) => nodeId)).size).toBe(3);
+    lab.run(3);
+    const [first, second] = tasks;
+    const there = second!.networks[0]!.addresses[0]!.split("/")[0];
+    const here = lab.inContainer(lab.containerOf(first!));
+    expect(lab.command(here, `ping -c 2 ${there}`).text).toContain("2 received");
+    const vip = lab.store.get("service", service)!.endpoint!.virtualIps[0]!.address.split("/")[0];
+    expect(lab.command(here, `curl -s http://${vip}/`).status).toBe(0);
+  });
+
+  it("publishes a port on every node, also on those without a task", () => {
+    const lab = new DockerLab(3).cluster();
+    const service = lab.service(spec("pub", 1, [], 8080));
+    lab.until(() => lab.running(service).length === 1, 60);
+    lab.run(3);
+    for (const { address } of lab.nodes)
+      expect(lab.command(lab.client, `curl -s http://${formatIpv4(address)}:8080/`).status).toBe(0);
+    expect(lab.command(lab.client, `curl -s http://${formatIpv4(lab.at(1).address)}:8081/`).status).toBe(7);
+  });
+
+  it("moves a dead node's tasks, and takes the node in again", () => {
+    const lab = new DockerLab(3).cluster();
+    const service = lab.service(spec("web", 3, []));
+    lab.until(() => lab.running(service).length === 3, 60);
+    const dead =
+      lab.nodes.find(
+        ({ daemon }) => daemon.node.nodeId === lab.running(service)[2]!.nodeId && daemon !== lab.at(1).daemon,
+      ) ?? lab.at(3);
+    dead.daemon.cutPower();
+    const id = dead.daemon.node.nodeId;
+    const seconds = lab.until(
+      () =>
+        lab.store.get("node", id ?? "")?.status.state === "down" ||
+        [...lab.store.all("node")].some(({ status }) => status.state === "down"),
+      30,
+    );
+    expect(seconds).toBeGreaterThan(8);
+    expect(seconds).toBeLessThan(17);
+    lab.until(
+      () =>
+        lab.running(service).filter(({ nodeId }) => lab.store.get("node", nodeId)?.status.state === "ready").length ===
+        3,
+      30,
+    );
+    dead.daemon.restorePower();
+    lab.until(() => [...lab.store.all("node")].every(({ status }) => status.state === "ready"), 60);
+  });
+});
