@@ -268,7 +268,6 @@ export class Http2Connection implements StreamHost {
     const nowNs = this.#clock.nowNs;
     const measure = this.#bandwidth.received(payloadBytes, nowNs);
     const credit = this.#receiveWindow.received(payloadBytes);
-    if (credit === undefined) return violation("FLOW_CONTROL_ERROR", "more than the connection's window");
     const owed = credit + (measure ? this.#receiveWindow.takeOwed() : 0);
     if (owed > 0) this.#output.add({ kind: "window-update", streamId: 0, increment: owed });
     if (measure) this.#output.add({ kind: "ping", ack: false, opaque: BANDWIDTH_PING });

@@ -22,7 +22,7 @@ export interface Credentials {
 const SERIAL_NUMBER_BYTES = 20;
 
 function newSerialNumber(random: Random): Uint8Array {
-  const octets = p256.randomBytes(random, SERIAL_NUMBER_BYTES);
+  const octets = p256.drawBytes(random, SERIAL_NUMBER_BYTES);
   octets[0] = (octets[0]! & 0x7f) | 0x01; // positive, and always of the same length
   return octets;
 }

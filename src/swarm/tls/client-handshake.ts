@@ -66,9 +66,9 @@ export class ClientHandshake implements Handshake {
   constructor(security: TlsSecurity, host: HandshakeHost) {
     this.#security = security;
     this.#host = host;
-    this.#clientRandom = p256.randomBytes(security.random, RANDOM_BYTES);
-    this.#sessionId = p256.randomBytes(security.random, RANDOM_BYTES);
-    this.#privateKey = p256.randomBytes(security.random, RANDOM_BYTES);
+    this.#clientRandom = p256.drawBytes(security.random, RANDOM_BYTES);
+    this.#sessionId = p256.drawBytes(security.random, RANDOM_BYTES);
+    this.#privateKey = p256.drawBytes(security.random, RANDOM_BYTES);
   }
 
   start(): void {

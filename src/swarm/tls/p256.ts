@@ -16,13 +16,13 @@ export interface KeyPair {
   readonly publicKey: Uint8Array;
 }
 
-export function randomBytes(random: Random, count: number): Uint8Array {
+export function drawBytes(random: Random, count: number): Uint8Array {
   return Uint8Array.from({ length: count }, () => random.below(0x100));
 }
 
 export function newKeyPair(random: Random): KeyPair {
   // 16 octets beyond the order's 32 leave no bias to speak of (FIPS 186-5 A.2.1).
-  const { secretKey } = p256.keygen(randomBytes(random, 48));
+  const { secretKey } = p256.keygen(drawBytes(random, 48));
   return { privateKey: secretKey, publicKey: p256.getPublicKey(secretKey, false) };
 }
 

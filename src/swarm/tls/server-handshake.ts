@@ -87,8 +87,8 @@ export class ServerHandshake implements Handshake {
     if (theirs === undefined)
       return fault(HANDSHAKE_FAILURE, "tls: no ECDHE curve supported by both client and server");
     const { random } = this.#security;
-    const serverRandom = p256.randomBytes(random, RANDOM_BYTES);
-    const privateKey = p256.randomBytes(random, RANDOM_BYTES);
+    const serverRandom = p256.drawBytes(random, RANDOM_BYTES);
+    const privateKey = p256.drawBytes(random, RANDOM_BYTES);
     const shared = sharedSecret(privateKey, theirs);
     if (shared === undefined) return fault(ILLEGAL_PARAMETER, "tls: invalid client key share");
     this.#say({
