@@ -10,11 +10,10 @@ import type { Container } from "./container/container.ts";
 import { type ClusterStart, Membership } from "./discovery/membership.ts";
 import { type NetworkService, networkServices } from "./discovery/network-services.ts";
 import { ServiceTable } from "./discovery/service-table.ts";
-import type { ClusterPart, Engine, EngineListener } from "./engine.ts";
+import type { ClusterPart, Engine, EngineListener, Places } from "./engine.ts";
 import type { GossipAgent } from "./gossip-agent.ts";
 import { IngressRules } from "./load-balancer/ingress-rules.ts";
 import { IpvsModule } from "./load-balancer/ipvs-module.ts";
-import type { Network } from "./network.ts";
 import type { NetworkKey } from "./overlay/network-key.ts";
 import type { NodeOverlay, OverlaySpec } from "./overlay/node-overlay.ts";
 import { type Refusal, refuse } from "./refusal.ts";
@@ -28,8 +27,6 @@ export interface ClusterNetworkingSettings {
   readonly engine: Engine;
   /** The node's named namespaces (/var/run/docker/netns). */
   readonly handles?: Map<string, NetworkNamespace> | undefined;
-  /** Brings a network of the swarm here for a container that asks for it, at once, or says why not. Undefined: only those are found that are here. */
-  readonly attach?: ((network: string, container: Container) => Network | Refusal) | undefined;
   /** Whether something else loads the kernel's ip_vs when the machine starts; default no. */
   readonly ipvsLoaded?: boolean | undefined;
   /** The engine's log. */
@@ -50,6 +47,8 @@ export class ClusterNetworking implements ClusterPart, EngineListener {
   #services: ServiceTable;
   #module: IpvsModule;
   #rules: IngressRules;
+  /** The agent's part: it asks the manager. */
+  places: Places | undefined = undefined;
   #membership: Membership | undefined = undefined;
   #starts = 0;
 
@@ -162,10 +161,6 @@ export class ClusterNetworking implements ClusterPart, EngineListener {
   servicesOf(networkId: string): ReadonlyMap<string, NetworkService> {
     const entries = this.#membership?.agent.entries(networkId) ?? [];
     return networkServices(entries, ({ serviceId, ports }) => this.#services.markOf(networkId, serviceId, ports));
-  }
-
-  attach(network: string, container: Container): Network | Refusal {
-    return this.#settings.attach?.(network, container) ?? refuse("not-found", `network ${network} not found`);
   }
 
   containerChanged(container: Container): void {

@@ -8,7 +8,7 @@ import { netfilterOf } from "../linux/netfilter/attach.ts";
 import type { World } from "../linux/world.ts";
 import { assert } from "../sim/assert.ts";
 import type { Random } from "../sim/random.ts";
-import { formatPrefix, networkOf, type Prefix } from "../wire/address.ts";
+import { formatPrefix, type Ipv4Address, networkOf, type Prefix } from "../wire/address.ts";
 import { BridgeNetwork } from "./bridge/bridge-network.ts";
 import type { BridgeFirewall } from "./bridge/firewall.ts";
 import { Firewall2010 } from "./bridge/firewall-20-10.ts";
@@ -82,12 +82,27 @@ export interface EngineListener {
   networkChanged?(network: Network, change: "created" | "removed"): void;
 }
 
+/** A container's place in a network of the swarm: the manager gives it, and it goes back when the container ends. */
+export interface Place {
+  readonly attachmentId: string;
+  readonly network: Network;
+  readonly address: Ipv4Address;
+}
+export interface Places {
+  /** `network`: a name or an identifier. `answer` comes once, later. */
+  request(
+    request: { readonly network: string; readonly containerId: string; readonly address: Ipv4Address | undefined },
+    answer: (answer: Place | Refusal) => void,
+  ): void;
+  release(attachmentId: string): void;
+}
+
 /** Swarm mode, as far as the engine itself has to do with it (cluster-networking.ts). */
 export interface ClusterPart {
   /** The swarm's networks that are on this node. */
   readonly networks: ReadonlyMap<string, Network>;
-  /** A container asks for a network that is not here: one of the swarm's may come for it, at once, or why not. */
-  attach?(network: string, container: Container): Network | Refusal;
+  /** Who gives containers places in the swarm's networks; undefined: nobody. */
+  readonly places: Places | undefined;
 }
 
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
@@ -119,6 +134,8 @@ export class Engine implements ContainerHost, SandboxHost {
   cluster: ClusterPart | undefined = undefined;
   readonly #pools = new SubnetPools(LOCAL_POOLS);
   readonly #byName = new Map<string, Container>();
+  /** Of plain containers, in networks of the swarm. */
+  readonly #places = new Map<string, readonly (Place & { readonly asked: NetworkAttachment })[]>();
   readonly #namespaceName: (container: { readonly id: string; readonly name: string }) => string;
   #running = false;
 
@@ -295,6 +312,48 @@ export class Engine implements ContainerHost, SandboxHost {
     return container;
   }
 
+  /** Starts a container. One that is to be in networks of the swarm gets its places there first; `done` comes then. */
+  startContainer(container: Container, done: (refusal: Refusal | undefined) => void): void {
+    const wanted = container.attachments.find((attachment) => this.#isElsewhere(container, attachment));
+    const places = this.cluster?.places;
+    if (container.running || wanted === undefined || places === undefined) {
+      done(container.start());
+      return;
+    }
+    const { network, address } = wanted;
+    places.request({ network, containerId: container.id, address }, (answer) => {
+      if (isRefusal(answer)) {
+        this.#giveBackPlaces(container);
+        done(answer);
+        return;
+      }
+      const held = this.#places.get(container.id) ?? [];
+      this.#places.set(container.id, [...held, { ...answer, asked: wanted }]);
+      container.attachments = container.attachments.map((attachment) =>
+        attachment === wanted ? { ...wanted, network: answer.network.id, address: answer.address } : attachment,
+      );
+      this.startContainer(container, done);
+    });
+  }
+
+  /** A network of the swarm in which the container has no place yet. */
+  #isElsewhere(container: Container, { network }: NetworkAttachment): boolean {
+    if (container.spec.service !== undefined) return false;
+    const found = this.findNetwork(network === "default" ? "bridge" : network);
+    if (isRefusal(found)) return found.refused === "not-found";
+    return found.scope === "swarm" && !(this.#places.get(container.id) ?? []).some((place) => place.network === found);
+  }
+
+  #giveBackPlaces(container: Container): void {
+    const places = this.#places.get(container.id);
+    if (places === undefined) return;
+    this.#places.delete(container.id);
+    container.attachments = container.attachments.map(
+      (attachment) => places.find(({ network }) => network.id === attachment.network)?.asked ?? attachment,
+    );
+    for (const { attachmentId } of places) this.cluster?.places?.release(attachmentId);
+  }
+
   makeSandbox(container: Container): Sandbox | Refusal {
     if (!this.#running)
       return refuse("unavailable", "Cannot connect to the Docker daemon. Is the docker daemon running?");
@@ -302,7 +361,7 @@ export class Engine implements ContainerHost, SandboxHost {
       container.attachments.length > 0 ? container.attachments : [{ network: "bridge", aliases: [] }];
     const networks: Network[] = [];
     for (const { network } of attachments) {
-      const found = this.#networkFor(network, container);
+      const found = this.#networkFor(network);
       if (isRefusal(found)) return found;
       networks.push(found);
     }
@@ -334,7 +393,7 @@ export class Engine implements ContainerHost, SandboxHost {
   }
 
   connectNetwork(container: Container, attachment: NetworkAttachment): Refusal | undefined {
-    const network = this.#networkFor(attachment.network, container);
+    const network = this.#networkFor(attachment.network);
     if (isRefusal(network)) return network;
     const { sandbox } = container;
     if (container.attachments.some((other) => this.#means(other.network, network)))
@@ -377,6 +436,7 @@ export class Engine implements ContainerHost, SandboxHost {
   }
 
   containerChanged(container: Container): void {
+    if (container.state === "exited" || container.state === "dead") this.#giveBackPlaces(container);
     for (const listener of [...this.listeners]) listener.containerChanged?.(container);
   }
 
@@ -497,10 +557,8 @@ export class Engine implements ContainerHost, SandboxHost {
     return refuse("forbidden", `${prefix}${POOL_OVERLAPS}`);
   }
 
-  #networkFor(text: string, container: Container): Network | Refusal {
-    const here = this.findNetwork(text === "default" ? "bridge" : text);
-    if (!isRefusal(here) || here.refused !== "not-found") return here;
-    return this.cluster?.attach?.(text, container) ?? here;
+  #networkFor(text: string): Network | Refusal {
+    return this.findNetwork(text === "default" ? "bridge" : text);
   }
 
   #means(text: string, network: Network): boolean {

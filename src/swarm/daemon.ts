@@ -14,6 +14,7 @@ import { NodeAgent } from "./agent/agent.ts";
 import { EngineExecutor, type Machine, type NodeAddresses } from "./agent/engine-executor.ts";
 import type { Pki } from "./ca/pki.ts";
 import { DISPATCHER_WORK } from "./dispatcher/dispatcher.ts";
+import { RESOURCE_ALLOCATOR_WORK } from "./dispatcher/resource-allocator.ts";
 import { LEADER_COMPONENTS } from "./leader-components.ts";
 import type { LeaderWork } from "./manager/leader-work.ts";
 import { localAddressTo, parseHostPort } from "./node-addresses.ts";
@@ -49,7 +50,7 @@ export interface DaemonSettings {
 }
 
 /** The leader's components that every daemon brings; others may come with further services. */
-const WORK: readonly LeaderWork[] = [DISPATCHER_WORK, ...LEADER_COMPONENTS];
+const WORK: readonly LeaderWork[] = [DISPATCHER_WORK, RESOURCE_ALLOCATOR_WORK, ...LEADER_COMPONENTS];
 
 export class Daemon {
   readonly engine: Engine;
@@ -92,6 +93,16 @@ export class Daemon {
             addresses: () => this.#addresses(),
             gossipInClear,
             pull: (image) => this.#pull(image),
+            channel: () => {
+              const connection = agent.connect();
+              if (connection === undefined) return undefined;
+              const { channel } = connection;
+              return {
+                unary: channel.unary.bind(channel),
+                stream: channel.stream.bind(channel),
+                close: () => connection.close(true),
+              };
+            },
           }),
         ),
       work: [...WORK, ...work],

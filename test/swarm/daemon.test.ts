@@ -77,4 +77,55 @@ describe("a swarm of emulated machines", () => {
     dead.daemon.restorePower();
     lab.until(() => [...lab.store.all("node")].every(({ status }) => status.state === "ready"), 60);
   });
+
+  it("gives a plain container a place in an attachable network, and takes it back", () => {
+    const lab = new DockerLab(2).cluster();
+    const network = lab.network("app");
+    const service = lab.service(spec("web", 1, [network]));
+    lab.until(() => lab.running(service).length === 1, 60);
+    const { engine } = lab.at(2).daemon;
+    const container = engine.createContainer({
+      name: "c1",
+      image: "web",
+      command: ["serve", "http", "80"],
+      networks: [{ network: "app", aliases: [] }],
+    });
+    if ("refused" in container) throw new Error(container.message);
+    const ends: unknown[] = [];
+    engine.startContainer(container, (refusal) => ends.push(refusal));
+    lab.until(() => ends.length > 0, 20);
+    expect(ends).toEqual([undefined]);
+    lab.run(2);
+    const task = [...lab.store.all("task")].find(
+      ({ spec: { attachment } }) => attachment?.containerId === container.id,
+    );
+    expect(task?.status.state).toBe("running");
+    const web = lab.running(service)[0]!.networks[0]!.addresses[0]!.split("/")[0];
+    expect(lab.command(lab.inContainer(container), `ping -c 1 ${web}`).text).toContain("1 received");
+    container.remove(true);
+    lab.run(2);
+    expect(lab.store.get("task", task!.id)).toBeUndefined();
+  });
+
+  it("refuses a plain container a place in a network that is not attachable", () => {
+    const lab = new DockerLab(1).cluster();
+    const id = lab.network("app");
+    lab.store.update((tx) => {
+      const network = tx.get("network", id)!;
+      tx.update("network", { ...network, spec: { ...network.spec, attachable: false } });
+    });
+    const { engine } = lab.at(1).daemon;
+    const container = engine.createContainer({
+      image: "web",
+      command: [],
+      networks: [{ network: "app", aliases: [] }],
+    });
+    if ("refused" in container) throw new Error(container.message);
+    const ends: { message: string }[] = [];
+    engine.startContainer(container, (refusal) => refusal !== undefined && ends.push(refusal));
+    lab.until(() => ends.length > 0, 20);
+    expect(ends[0]!.message).toBe(
+      "Could not attach to network app: rpc error: code = PermissionDenied desc = network app not manually attachable",
+    );
+  });
 });

@@ -6,6 +6,8 @@ import type { Nanoseconds } from "../../sim/time.ts";
 import { type Ipv4Address, parseIpv4 } from "../../wire/address.ts";
 import { type EncryptionKey, type NodeDescription, nodeDescriptionShape, type Task } from "../api/objects.ts";
 import { GOSSIP_SUBSYSTEM } from "../keys/key-manager.ts";
+import type { Channel } from "../manager/channel.ts";
+import { Attachments } from "./attachments.ts";
 import { ContainerController } from "./container-controller.ts";
 import type { Executor, NodeConfiguration } from "./executor.ts";
 import { NodeNetworks } from "./node-networks.ts";
@@ -36,16 +38,26 @@ export interface EngineExecutorSettings {
   readonly addresses: () => NodeAddresses;
   readonly gossipInClear: boolean;
   readonly pull: (image: string) => Nanoseconds;
+  /** To some manager, for one call; undefined: none is known. */
+  readonly channel: () => Channel | undefined;
 }
 
 export class EngineExecutor implements Executor {
   readonly #settings: EngineExecutorSettings;
   readonly #networks: NodeNetworks;
+  readonly #attachments: Attachments;
   #isPart = false;
 
   constructor(settings: EngineExecutorSettings) {
+    const { engine, networking, channel } = settings;
     this.#settings = settings;
-    this.#networks = new NodeNetworks(settings.networking);
+    this.#networks = new NodeNetworks(networking);
+    this.#attachments = new Attachments({
+      clock: engine.world.simulation,
+      networks: this.#networks,
+      here: (id) => networking.networks.get(id),
+      channel,
+    });
   }
 
   describe(): NodeDescription {
@@ -83,9 +95,11 @@ export class EngineExecutor implements Executor {
       });
     }
     if (this.#isPart && node !== undefined) this.#networks.setNode(node);
+    networking.places = this.#attachments;
   }
 
   controllerFor(task: Task, dependencies: Dependencies): Controller {
+    if (task.spec.attachment !== undefined) return this.#attachments.controllerFor(task);
     const { engine, networking, nodeId, pull } = this.#settings;
     const place = { nodeId, hostname: engine.hostname };
     return new ContainerController({
@@ -100,15 +114,20 @@ export class EngineExecutor implements Executor {
   }
 
   leave(done: () => void): void {
-    this.#isPart = false;
-    this.#networks.clear();
+    this.#end();
     this.#settings.networking.leave(done);
   }
 
   stop(): void {
+    this.#end();
+    this.#settings.networking.stop();
+  }
+
+  #end(): void {
     this.#isPart = false;
     this.#networks.clear();
-    this.#settings.networking.stop();
+    this.#attachments.stop();
+    this.#settings.networking.places = undefined;
   }
 }
 

@@ -9,7 +9,7 @@ import type { DockerCommand } from "../command.ts";
 import { confirmed } from "../confirmation.ts";
 import { engineOf, refusalText } from "../daemon.ts";
 import type { FlagDefinition, Flags } from "../flags.ts";
-import { attended } from "./run.ts";
+import { attended, started } from "./run.ts";
 
 type Step<T> = Generator<Wait, T, Wake>;
 
@@ -65,13 +65,9 @@ export const START: DockerCommand = {
   most: undefined,
   *run(process, context, flags, operands) {
     const engine = engineOf(context);
-    if (!flags.bool("attach"))
-      // biome-ignore lint/correctness/useYield: a program that never waits is a program all the same
-      return yield* each(process, engine, operands, function* (container) {
-        return container.start();
-      });
+    if (!flags.bool("attach")) return yield* each(process, engine, operands, (container) => started(engine, container));
     const container = engine.findContainer(operands[0]!);
-    const refusal = isRefusal(container) ? container : container.start();
+    const refusal = isRefusal(container) ? container : yield* started(engine, container);
     if (isRefusal(container) || refusal !== undefined) {
       process.stderr.write(`${refusalText(refusal!)}\n`);
       return 1;
@@ -109,10 +105,11 @@ export const RESTART: DockerCommand = {
   least: 1,
   most: undefined,
   *run(process, context, flags, operands) {
-    return yield* each(process, engineOf(context), operands, function* (container) {
+    const engine = engineOf(context);
+    return yield* each(process, engine, operands, function* (container) {
       container.stop(graceOf(flags));
       yield* stopped(container);
-      return container.start();
+      return yield* started(engine, container);
     });
   },
 };

@@ -1,8 +1,9 @@
 /** `docker run` and `docker create`. */
 import type { Container } from "../../../docker/container/container.ts";
 import type { LogLine } from "../../../docker/container/log.ts";
-import { isRefusal } from "../../../docker/refusal.ts";
-import type { Process, Program, Wait, Wake } from "../../../linux/process.ts";
+import type { Engine } from "../../../docker/engine.ts";
+import { isRefusal, type Refusal } from "../../../docker/refusal.ts";
+import { type Process, type Program, type Wait, WaitQueue, type Wake } from "../../../linux/process.ts";
 import { CommandError } from "../../command-error.ts";
 import type { CommandContext } from "../../word.ts";
 import type { DockerCommand } from "../command.ts";
@@ -66,7 +67,7 @@ function* runContainer(process: Process, context: CommandContext, flags: Flags, 
   if (typeof container === "string") throw inRun(container);
   const show = (line: LogLine) => process[line.stream].write(`${line.text}\n`);
   if (!detach) container.log.listeners.push(show);
-  const refusal = container.start();
+  const refusal = yield* started(engineOf(context), container);
   if (detach) process.stdout.write(`${container.id}\n`);
   if (refusal !== undefined) {
     if (flags.bool("rm")) container.remove(true);
@@ -77,6 +78,20 @@ function* runContainer(process: Process, context: CommandContext, flags: Flags, 
   const at = container.log.listeners.indexOf(show);
   if (at >= 0) container.log.listeners.splice(at, 1);
   return status;
+}
+
+/** Starts a container; for its places in networks of the swarm it waits. */
+export function* started(engine: Engine, container: Container): Generator<Wait, Refusal | undefined, Wake> {
+  const over = new WaitQueue();
+  const ends: (Refusal | undefined)[] = [];
+  let isOver = false;
+  engine.startContainer(container, (refusal) => {
+    isOver = true;
+    ends.push(refusal);
+    over.wake();
+  });
+  while (!isOver) yield { queues: [over] };
+  return ends[0];
 }
 
 /** Waits for the container's end; signals go on to it. Its status. */
