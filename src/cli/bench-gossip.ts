@@ -3,6 +3,7 @@ import { GossipAgent } from "../docker/gossip-agent.ts";
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import { World } from "../linux/world.ts";
 import { MICROSECOND, SECOND } from "../sim/time.ts";
+import { Timer } from "../sim/timer.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import { type Figures, type Options, round } from "./bench-machine.ts";
 
@@ -41,7 +42,11 @@ export function gossip(options: Options): Figures {
     simulation.run(startNs + Math.round((joiningNs * index) / nodes));
     agent.start();
     if (index > 0) agent.join([hosts[0]!.address]);
-    for (let network = 0; network < networks; network++) agent.joinNetwork(`network${network}`);
+    // a node gets its first network from the manager a moment after it joined: it asks everybody it knows by then for the tables
+    const attach = new Timer(simulation, () => {
+      for (let network = 0; network < networks; network++) agent.joinNetwork(`network${network}`);
+    });
+    attach.set(SECOND / 2);
   }
   for (let at = joiningNs; at < seconds * SECOND; ) {
     at = Math.min(at + reportSeconds * SECOND, seconds * SECOND);

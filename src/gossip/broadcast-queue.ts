@@ -68,8 +68,8 @@ export class BroadcastQueue {
         const place = placeOf((freeBytes + 1) * LENGTH_UNIT, ranks) - 1;
         if (place < 0) break; // none here is short enough
         const rumour = rumours[place]!;
-        ranks.splice(place, 1);
-        rumours.splice(place, 1);
+        takeOut(ranks, place);
+        takeOut(rumours, place);
         freeBytes -= overheadBytes + rumour.message.length;
         messages.push(rumour.message);
         taken.push(rumour);
@@ -90,16 +90,16 @@ export class BroadcastQueue {
     while (this.#levels.length <= rumour.transmissions) this.#levels.push({ ranks: [], rumours: [] });
     const { ranks, rumours } = this.#levels[rumour.transmissions]!;
     const place = placeOf(rumour.rank, ranks);
-    ranks.splice(place, 0, rumour.rank);
-    rumours.splice(place, 0, rumour);
+    putIn(ranks, place, rumour.rank);
+    putIn(rumours, place, rumour);
     this.#length++;
   }
 
   #remove(rumour: Rumour): void {
     const { ranks, rumours } = this.#levels[rumour.transmissions]!;
     const place = placeOf(rumour.rank, ranks);
-    ranks.splice(place, 1);
-    rumours.splice(place, 1);
+    takeOut(ranks, place);
+    takeOut(rumours, place);
     this.#length--;
   }
 }
@@ -114,4 +114,17 @@ function placeOf(rank: number, ranks: readonly number[]): number {
     else high = middle;
   }
   return low;
+}
+
+// As `splice`, which makes an array each time; most places are near the end.
+
+function putIn<Item>(items: Item[], place: number, item: Item): void {
+  items.push(item);
+  for (let index = items.length - 1; index > place; index--) items[index] = items[index - 1]!;
+  items[place] = item;
+}
+
+function takeOut<Item>(items: Item[], place: number): void {
+  for (let index = place + 1; index < items.length; index++) items[index - 1] = items[index]!;
+  items.pop();
 }
