@@ -1,13 +1,15 @@
 /**
- * The name server at 127.0.0.11 of one sandbox: two sockets on random ports of the container's own namespace, and the rules that lead port 53 to them. So
- * that a container that never asks costs little, everything else is made with the first query that needs it. Sources: libnetwork's resolver.go and
- * sandbox_dns_unix.go.
+ * The name server at 127.0.0.11 of one sandbox: two sockets on random ports of the container's own namespace, and the rules that lead port 53 to them. All
+ * of it is made when the first query is sent, or somebody looks at the firewall: most of 100 000 containers never ask. Sources: libnetwork's resolver.go
+ * and sandbox_dns_unix.go.
  */
-import type { Errno } from "../../linux/errno.ts";
+
 import type { NetworkNamespace } from "../../linux/namespace.ts";
+import { deferRules } from "../../linux/netfilter/attach.ts";
 import type { Waiter } from "../../linux/process.ts";
 import { TcpSocket } from "../../linux/tcp/tcp-socket.ts";
 import { UdpSocket } from "../../linux/udp-socket.ts";
+import { assert } from "../../sim/assert.ts";
 import type { Random } from "../../sim/random.ts";
 import { Timer } from "../../sim/timer.ts";
 import * as dns from "../../wire/dns.ts";
@@ -44,8 +46,8 @@ type Respond = (bytes: Uint8Array) => void;
 
 export class EmbeddedResolver implements Waiter {
   readonly #settings: EmbeddedResolverSettings;
-  readonly #udp: UdpSocket;
-  readonly #listener: TcpSocket;
+  #udp: UdpSocket | undefined = undefined;
+  #listener: TcpSocket | undefined = undefined;
   #wakeUp: Timer | undefined = undefined;
   #random: Random | undefined = undefined;
   #forwarder: Forwarder | undefined = undefined;
@@ -55,16 +57,15 @@ export class EmbeddedResolver implements Waiter {
 
   constructor(settings: EmbeddedResolverSettings) {
     this.#settings = settings;
-    this.#udp = new UdpSocket(settings.namespace);
-    this.#listener = new TcpSocket(settings.namespace);
   }
 
+  /** 0 before the first query. */
   get udpPort(): number {
-    return this.#udp.localPort;
+    return this.#udp?.localPort ?? 0;
   }
 
   get tcpPort(): number {
-    return this.#listener.localPort;
+    return this.#listener?.localPort ?? 0;
   }
 
   /** How many datagrams went unanswered because they were no queries, by reason. */
@@ -72,30 +73,34 @@ export class EmbeddedResolver implements Waiter {
     return this.#ignored ?? NOTHING_IGNORED;
   }
 
-  /** Opens the sockets and sets the rules; `lo` is up. The errno when the namespace has no port left. */
-  start(): Errno | undefined {
-    const problem =
-      this.#udp.bind(EMBEDDED_RESOLVER, 0) ??
-      this.#listener.bind(EMBEDDED_RESOLVER, 0) ??
-      this.#listener.listen(BACKLOG);
-    if (problem !== undefined) return problem;
-    this.#udp.readable.add(this);
-    this.#listener.changed.add(this);
-    redirectQueries(this.#settings.namespace, this.udpPort, this.tcpPort);
+  /** Queries are answered from now on. */
+  start(): void {
     this.#running = true;
-    return undefined;
+    deferRules(this.#settings.namespace, EMBEDDED_RESOLVER, () => this.#open());
   }
 
   /** The sandbox ends: sockets are closed; the rules go with the namespace. */
   stop(): void {
     this.#running = false;
-    this.#udp.readable.remove(this);
-    this.#listener.changed.remove(this);
-    this.#udp.close();
-    this.#listener.close();
+    this.#udp?.close();
+    this.#listener?.close();
     this.#wakeUp?.stop();
     this.#forwarder?.stop();
     for (const client of [...(this.#clients ?? [])]) client.close();
+  }
+
+  #open(): void {
+    const { namespace } = this.#settings;
+    if (!this.#running) return;
+    const udp = new UdpSocket(namespace);
+    const listener = new TcpSocket(namespace);
+    const problem = udp.bind(EMBEDDED_RESOLVER, 0) ?? listener.bind(EMBEDDED_RESOLVER, 0) ?? listener.listen(BACKLOG);
+    assert(problem === undefined, `no port for a resolver in ${namespace.name}: ${problem}`);
+    udp.readable.add(this);
+    listener.changed.add(this);
+    redirectQueries(namespace, udp.localPort, listener.localPort);
+    this.#udp = udp;
+    this.#listener = listener;
   }
 
   wake(): void {
@@ -104,14 +109,17 @@ export class EmbeddedResolver implements Waiter {
   }
 
   #step(): void {
-    for (let datagram = this.#udp.receive(); datagram !== undefined; datagram = this.#udp.receive()) {
+    const udp = this.#udp;
+    const listener = this.#listener;
+    if (udp === undefined || listener === undefined) return;
+    for (let datagram = udp.receive(); datagram !== undefined; datagram = udp.receive()) {
       // An error here is about an answer sent before: its client is gone.
       if (typeof datagram === "string") continue;
       const { bytes, source, sourcePort } = datagram;
-      this.#handle(bytes, "udp", (response) => this.#udp.sendTo(response, source, sourcePort));
+      this.#handle(bytes, "udp", (response) => udp.sendTo(response, source, sourcePort));
     }
     for (;;) {
-      const socket = this.#listener.accept();
+      const socket = listener.accept();
       if (typeof socket === "string") return;
       this.#clients ??= new Set();
       this.#clients.add(

@@ -3,7 +3,7 @@ import type { Ipv4Address } from "../../wire/address.ts";
 import * as icmp from "../../wire/icmp.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
 import type { FrameId } from "../frame-store.ts";
-import type { HookPoint } from "../hooks.ts";
+import type { HookPoint, PacketHooks } from "../hooks.ts";
 import type { NetworkNamespace } from "../namespace.ts";
 import type { NetDevice } from "../net-device.ts";
 import { Reassembly } from "../reassembly.ts";
@@ -27,13 +27,47 @@ export function netfilterOf(namespace: NetworkNamespace): Netfilter {
     },
   });
   namespace.sysctl.listeners.push({ sysctlChanged: () => netfilter.conntrack.forgetSettings() });
+  if (hooks instanceof DeferredRules) hooks.install();
   return netfilter;
 }
 
 /** The namespace's firewall, or undefined when nobody has asked for one. */
 export function findNetfilter(namespace: NetworkNamespace): Netfilter | undefined {
   const { hooks } = namespace.ipv4;
+  if (hooks instanceof DeferredRules) return netfilterOf(namespace);
   return hooks instanceof Netfilter ? hooks : undefined;
+}
+
+/**
+ * Rules about packets that this namespace sends to `destination`: set by `install` before the first such packet, or before anybody looks at the
+ * firewall, whichever comes first. A container that never asks for a name is spared a firewall of its own, and keeps 0.6 kB in place of 16.
+ */
+export function deferRules(namespace: NetworkNamespace, destination: Ipv4Address, install: () => void): void {
+  if (namespace.ipv4.hooks === undefined) {
+    namespace.ipv4.hooks = new DeferredRules(namespace, destination, install);
+    return;
+  }
+  netfilterOf(namespace);
+  install();
+}
+
+/** In place of a firewall that nobody has needed yet. */
+class DeferredRules implements PacketHooks {
+  readonly #namespace: NetworkNamespace;
+  readonly #destination: Ipv4Address;
+  readonly install: () => void;
+
+  constructor(namespace: NetworkNamespace, destination: Ipv4Address, install: () => void) {
+    this.#namespace = namespace;
+    this.#destination = destination;
+    this.install = install;
+  }
+
+  run(point: HookPoint, frame: FrameId, ingress: NetDevice | undefined, egress: NetDevice | undefined): FrameId {
+    const { frames } = this.#namespace;
+    if (point !== "output" || ipv4.destination(frames.bytes, frames.start(frame)) !== this.#destination) return frame;
+    return netfilterOf(this.#namespace).run(point, frame, ingress, egress);
+  }
 }
 
 function routeOf(namespace: NetworkNamespace, frame: FrameId) {

@@ -50,7 +50,7 @@ class Lab {
       ndotsSet: options.ndotsSet ?? false,
       reachesOutside: () => this.outside,
     });
-    expect(this.resolver.start()).toBeUndefined();
+    this.resolver.start();
   }
 
   #namespace(name: string): NetworkNamespace {
@@ -142,8 +142,8 @@ describe("the embedded resolver", () => {
 
   it("has the rules that iptables-save shows in a real container", () => {
     const lab = new Lab();
-    const { udpPort, tcpPort } = lab.resolver;
     const rules = save(netfilterOf(lab.container), { counters: false, table: "nat", date: "" });
+    const { udpPort, tcpPort } = lab.resolver;
     expect(rules.split("\n").filter((line) => /^[:-]/.test(line))).toEqual([
       ":PREROUTING ACCEPT [0:0]",
       ":INPUT ACCEPT [0:0]",
@@ -158,6 +158,18 @@ describe("the embedded resolver", () => {
       `-A DOCKER_POSTROUTING -s 127.0.0.11/32 -p tcp -m tcp --sport ${tcpPort} -j SNAT --to-source :53`,
       `-A DOCKER_POSTROUTING -s 127.0.0.11/32 -p udp -m udp --sport ${udpPort} -j SNAT --to-source :53`,
     ]);
+  });
+
+  it("costs nothing before somebody asks or looks", () => {
+    const lab = new Lab();
+    lab.server(OUTER[0]!, () => dns.RCODE_NO_ERROR);
+    const socket = new UdpSocket(lab.container);
+    socket.sendTo(dns.toBytes(dns.query(1, "example.com", dns.TYPE_A)), address(OUTER[0]!), 53);
+    lab.world.simulation.run(SECOND);
+    expect(typeof socket.receive()).toBe("object");
+    expect([lab.resolver.udpPort, lab.container.udp.endpoints().length]).toEqual([0, 1]);
+    lab.message("example.com");
+    expect(lab.resolver.udpPort).toBeGreaterThan(0);
   });
 
   it("shuffles the addresses of a service for each query", () => {

@@ -102,10 +102,12 @@ describe("resolv.conf", () => {
   });
 
   it("leaves the machine's servers to the embedded resolver, those at its loopback to be asked from there", () => {
-    expect(outerServers(MACHINE, undefined).map((server) => [formatIpv4(server.address), server.hostLoopback])).toEqual([
-      ["127.0.0.53", true],
-      ["192.168.50.1", false],
-    ]);
+    expect(outerServers(MACHINE, undefined).map((server) => [formatIpv4(server.address), server.hostLoopback])).toEqual(
+      [
+        ["127.0.0.53", true],
+        ["192.168.50.1", false],
+      ],
+    );
     expect(setsNdots(MACHINE, EMPTY_RESOLV_CONF)).toBe(false);
   });
 
