@@ -8,29 +8,21 @@ import { netfilterOf } from "../linux/netfilter/attach.ts";
 import type { World } from "../linux/world.ts";
 import { assert } from "../sim/assert.ts";
 import type { Random } from "../sim/random.ts";
-import { formatPrefix, type Ipv4Address, networkOf, type Prefix } from "../wire/address.ts";
+import { BridgeMaker, DOCKER_GWBRIDGE, DOCKER0 } from "./bridge/bridge-maker.ts";
 import { BridgeNetwork } from "./bridge/bridge-network.ts";
 import type { BridgeFirewall } from "./bridge/firewall.ts";
 import { Firewall2010 } from "./bridge/firewall-20-10.ts";
 import { CurrentFirewall } from "./bridge/firewall-current.ts";
 import { PortMapper } from "./bridge/port-mapper.ts";
-import {
-  BRIDGE_NAME,
-  DEFAULT_BRIDGE,
-  ENABLE_ICC,
-  ENABLE_MASQUERADE,
-  HOST_BINDING,
-  MTU,
-  readBridgeSettings,
-} from "./bridge/settings.ts";
 import { Container, type ContainerHost } from "./container/container.ts";
 import { drawContainerName } from "./container/drawn-name.ts";
 import type { ContainerSpec, NetworkAttachment } from "./container-spec.ts";
-import type { Endpoint, EndpointRequest } from "./endpoint.ts";
+import type { Endpoint } from "./endpoint.ts";
+import { endpointRequest } from "./endpoint-request.ts";
+import type { ClusterPart, EngineListener, EngineSettings, NetworkRequest, Place, Release } from "./engine-settings.ts";
 import { PlainNetwork } from "./host-network.ts";
 import { drawIdentifier, shortIdentifier } from "./identifiers.ts";
-import { LOCAL_POOLS, POOL_OVERLAPS, POOLS_USED_UP, SubnetPools } from "./ipam/subnet-pools.ts";
-import type { Network, NetworkSubnet } from "./network.ts";
+import type { Network } from "./network.ts";
 import type { ProgramStarter } from "./program-starter.ts";
 import { isRefusal, type Refusal, refuse } from "./refusal.ts";
 import { NameDirectory } from "./resolver/name-directory.ts";
@@ -39,71 +31,15 @@ import { SandboxResolvers } from "./resolver/sandbox-resolvers.ts";
 import { Sandbox, type SandboxHost, type SandboxResolver } from "./sandbox.ts";
 import type { Volume } from "./volume.ts";
 
-export type Release = "current" | "20.10";
-
-export interface EngineSettings {
-  readonly world: World;
-  /** The node's own namespace. */
-  readonly host: NetworkNamespace;
-  readonly hostname: string;
-  readonly release: Release;
-  readonly programs: ProgramStarter;
-  /** Default true, as the engine's. */
-  readonly userlandProxy?: boolean | undefined;
-  /** What a container's namespace is called in the world, where all names are different; `node1/web.1.abc` when absent. */
-  readonly namespaceName?: ((container: { readonly id: string; readonly name: string }) => string) | undefined;
-  /** The host's /etc/resolv.conf. */
-  readonly resolverConfiguration?: ResolvConf | undefined;
-  /**
-   * Whether interfaces tell their addresses when they come into a container; as the release has it when absent. Every one is heard by all
-   * containers of the network on this node: a world of very many may do without.
-   */
-  readonly announcesAddresses?: boolean | undefined;
-  /** Answers at 127.0.0.11; the engine's own when absent. */
-  readonly resolver?: SandboxResolver | undefined;
-}
-
-/** `docker network create`, for networks of this engine alone. */
-export interface NetworkRequest {
-  readonly name: string;
-  readonly driver: "bridge";
-  readonly internal?: boolean | undefined;
-  readonly attachable?: boolean | undefined;
-  readonly options?: ReadonlyMap<string, string> | undefined;
-  readonly labels?: ReadonlyMap<string, string> | undefined;
-  /** Undefined: a predefined one. */
-  readonly subnet?: Omit<NetworkSubnet, "vni"> | undefined;
-}
-
-/** Told what happens, after it has happened: to a container's state, health or networks; to networks. */
-export interface EngineListener {
-  containerChanged?(container: Container): void;
-  containerRemoved?(container: Container): void;
-  networkChanged?(network: Network, change: "created" | "removed"): void;
-}
-
-/** A container's place in a network of the swarm: the manager gives it, and it goes back when the container ends. */
-export interface Place {
-  readonly attachmentId: string;
-  readonly network: Network;
-  readonly address: Ipv4Address;
-}
-export interface Places {
-  /** `network`: a name or an identifier. `answer` comes once, later. */
-  request(
-    request: { readonly network: string; readonly containerId: string; readonly address: Ipv4Address | undefined },
-    answer: (answer: Place | Refusal) => void,
-  ): void;
-  release(attachmentId: string): void;
-}
-
-/** Swarm mode, as far as the engine itself has to do with it (cluster-networking.ts). */
-export interface ClusterPart {
-  /** The swarm's networks that are on this node. */
-  readonly networks: ReadonlyMap<string, Network>;
-  /** Who gives containers places in the swarm's networks; undefined: nobody. */
-  readonly places: Places | undefined;
-}
+export type {
+  ClusterPart,
+  EngineListener,
+  EngineSettings,
+  NetworkRequest,
+  Place,
+  Places,
+  Release,
+} from "./engine-settings.ts";
 
 const NO_TEXTS: ReadonlyMap<string, string> = new Map();
 const PREDEFINED = ["bridge", "host", "none"];
@@ -132,7 +68,7 @@ export class Engine implements ContainerHost, SandboxHost {
   /** The host's /etc/resolv.conf. */
   resolverConfiguration: ResolvConf;
   cluster: ClusterPart | undefined = undefined;
-  readonly #pools = new SubnetPools(LOCAL_POOLS);
+  readonly #bridges: BridgeMaker;
   readonly #byName = new Map<string, Container>();
   /** Of plain containers, in networks of the swarm. */
   readonly #places = new Map<string, readonly (Place & { readonly asked: NetworkAttachment })[]>();
@@ -169,6 +105,7 @@ export class Engine implements ContainerHost, SandboxHost {
       release: this.release,
       userlandProxy: this.userlandProxy,
     });
+    this.#bridges = new BridgeMaker(this);
     this.start();
   }
 
@@ -259,25 +196,14 @@ export class Engine implements ContainerHost, SandboxHost {
   /** Forgets a network that nobody is in. */
   dropNetwork(network: Network): void {
     if (!this.networks.delete(network.id)) return;
-    if (network instanceof BridgeNetwork) {
-      network.tearDown();
-      for (const { subnet } of network.subnets) this.#pools.release(subnet);
-    }
+    if (network instanceof BridgeNetwork) this.#bridges.unmake(network);
     for (const listener of [...this.listeners]) listener.networkChanged?.(network, "removed");
   }
 
   /** docker_gwbridge; made when it is first asked for. */
   gatewayNetwork(): Network | Refusal {
     for (const network of this.networks.values()) if (network.name === "docker_gwbridge") return network;
-    return this.#makeBridge({
-      name: "docker_gwbridge",
-      driver: "bridge",
-      options: new Map([
-        [ENABLE_ICC, "false"],
-        [ENABLE_MASQUERADE, "true"],
-        [BRIDGE_NAME, "docker_gwbridge"],
-      ]),
-    });
+    return this.#makeBridge(DOCKER_GWBRIDGE);
   }
 
   // ---- Containers
@@ -370,7 +296,7 @@ export class Engine implements ContainerHost, SandboxHost {
     const endpoints: Endpoint[] = [];
     let refusal: Refusal | undefined;
     for (const [index, network] of networks.entries()) {
-      const endpoint = network.createEndpoint(this.#endpointRequest(container, network, attachments[index]!));
+      const endpoint = network.createEndpoint(endpointRequest(container, network, attachments[index]!));
       if (isRefusal(endpoint)) {
         refusal = endpoint;
         break;
@@ -401,7 +327,7 @@ export class Engine implements ContainerHost, SandboxHost {
     if (network.driver === "host" || sandbox?.shared === true)
       return refuse("forbidden", "container cannot be connected to host network or disconnected from it while running");
     if (sandbox !== undefined) {
-      const endpoint = network.createEndpoint(this.#endpointRequest(container, network, attachment));
+      const endpoint = network.createEndpoint(endpointRequest(container, network, attachment));
       if (isRefusal(endpoint)) return endpoint;
       const refusal = sandbox.join(endpoint);
       if (refusal !== undefined) {
@@ -490,71 +416,14 @@ export class Engine implements ContainerHost, SandboxHost {
     const nowNs = this.world.simulation.nowNs;
     for (const driver of ["null", "host"] as const)
       this.addNetwork(new PlainNetwork(driver, drawIdentifier(this.random), nowNs, this.random.fork(driver)));
-    const bridge = this.#makeBridge({
-      name: "bridge",
-      driver: "bridge",
-      options: new Map([
-        [DEFAULT_BRIDGE, "true"],
-        [ENABLE_ICC, "true"],
-        [ENABLE_MASQUERADE, "true"],
-        [HOST_BINDING, "0.0.0.0"],
-        [BRIDGE_NAME, "docker0"],
-        [MTU, "1500"],
-      ]),
-    });
+    const bridge = this.#makeBridge(DOCKER0);
     assert(!isRefusal(bridge), `docker0: ${isRefusal(bridge) ? bridge.message : ""}`);
   }
 
   #makeBridge(request: NetworkRequest): Network | Refusal {
-    const id = drawIdentifier(this.random);
-    const options = request.options ?? NO_TEXTS;
-    const bridge = readBridgeSettings(id, options);
-    if (isRefusal(bridge)) return bridge;
-    const subnet = this.#takeSubnet(request.subnet?.subnet);
-    if (isRefusal(subnet)) return subnet;
-    const network = BridgeNetwork.make(this, {
-      id,
-      name: request.name,
-      internal: request.internal ?? false,
-      attachable: request.attachable ?? false,
-      options,
-      labels: request.labels ?? NO_TEXTS,
-      subnet,
-      gateway: request.subnet?.gateway,
-      range: request.subnet?.range,
-      auxiliary: request.subnet?.auxiliary,
-      createdNs: this.world.simulation.nowNs,
-      random: this.random.fork(`network ${id}`),
-      bridge,
-    });
-    const refusal = isRefusal(network) ? network : network.setUp();
-    if (refusal !== undefined) {
-      this.#pools.release(subnet);
-      return refusal;
-    }
-    this.addNetwork(network as BridgeNetwork);
+    const network = this.#bridges.make(request);
+    if (!isRefusal(network)) this.addNetwork(network);
     return network;
-  }
-
-  #takeSubnet(wanted: Prefix | undefined): Prefix | Refusal {
-    if (wanted === undefined) {
-      const onLink = this.host.routes
-        .list()
-        .filter(({ destination, type }) => type === "unicast" && destination.length > 0);
-      const servers = this.resolverConfiguration.servers.map((address) => ({ address, length: 32 }));
-      return (
-        this.#pools.choose([...onLink.map(({ destination }) => destination), ...servers]) ??
-        refuse("invalid", POOLS_USED_UP)
-      );
-    }
-    if (networkOf(wanted) !== wanted.address)
-      return refuse(
-        "invalid",
-        `invalid subnet ${formatPrefix(wanted)}: it should be ${formatPrefix({ ...wanted, address: networkOf(wanted) })}`,
-      );
-    if (this.#pools.claim(wanted)) return wanted;
-    const prefix = this.release === "current" ? "invalid pool request: " : "";
-    return refuse("forbidden", `${prefix}${POOL_OVERLAPS}`);
   }
 
   #networkFor(text: string): Network | Refusal {
@@ -580,35 +449,4 @@ export class Engine implements ContainerHost, SandboxHost {
     this.sandboxes.add(sandbox);
     return sandbox;
   }
-
-  #endpointRequest(container: Container, network: Network, attachment: NetworkAttachment): EndpointRequest {
-    const { service } = container.spec;
-    return {
-      name: container.name,
-      address: attachment.address,
-      mac: attachment.mac,
-      gatewayPriority: attachment.gatewayPriority,
-      aliases: dnsNames(container, attachment),
-      ...(service !== undefined && {
-        service: {
-          id: service.id,
-          name: service.name,
-          virtualAddress: service.virtualAddresses.get(network.id) ?? attachment.virtualAddress,
-          aliases: attachment.serviceAliases ?? service.aliases,
-          ingressPorts: network.ingress ? service.ingressPorts : [],
-        },
-      }),
-    };
-  }
-}
-
-/** The other names of a container in a network: given ones, the beginning of its identifier, its host name. */
-function dnsNames(container: Container, attachment: NetworkAttachment): string[] {
-  const names = [
-    ...attachment.aliases,
-    ...(container.spec.service?.taskAliases ?? []),
-    shortIdentifier(container.id),
-    container.hostname,
-  ];
-  return [...new Set(names)].filter((name) => name !== container.name);
 }
