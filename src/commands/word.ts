@@ -13,6 +13,8 @@ export interface CommandContext {
   readonly environment: Map<string, string>;
   /** What a pipe or a here-string gives; empty otherwise. */
   readonly stdin: string;
+  /** Figures that whoever runs the command wants beside its text, by name: `status`, of the last HTTP answer. */
+  readonly figures?: Map<string, number> | undefined;
 }
 
 export interface Word {

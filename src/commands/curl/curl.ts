@@ -46,7 +46,9 @@ function* fetchOne(
     url = parseUrl(text);
     const transfer = new Transfer(process, context, options, url, number, showWhere(process, options));
     facts = transfer.facts;
-    if (!(yield* transfer.run())) return INTERRUPTED;
+    const ended = yield* transfer.run();
+    if (facts.status !== 0) context.figures?.set("status", facts.status);
+    if (!ended) return INTERRUPTED;
   } catch (error) {
     if (!(error instanceof TransferError)) throw error;
     failure = error;
