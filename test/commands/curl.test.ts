@@ -186,8 +186,8 @@ describe("The word serve", () => {
   });
 
   it.each([
-    ["", "usage: serve http [PORT]\n       serve echo [PORT]\n"],
-    ["ftp", "usage: serve http [PORT]\n       serve echo [PORT]\n"],
+    ["", "usage: serve http [PORT]\n       serve echo [PORT]\n       serve dns [PORT] RECORD...\n"],
+    ["ftp", "usage: serve http [PORT]\n       serve echo [PORT]\n       serve dns [PORT] RECORD...\n"],
     ["http 70000", "serve: 70000 is no port: 1 to 65535 was expected\n"],
   ])("refuses: serve %s", (line, stderr) => {
     expect(twoMachines().run("a", `serve ${line}`)).toMatchObject({ status: 2, stderr });
