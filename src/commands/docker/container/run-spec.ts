@@ -6,6 +6,8 @@ import type {
   NetworkAttachment,
   RestartPolicy,
 } from "../../../docker/container-spec.ts";
+import type { Engine } from "../../../docker/engine.ts";
+import { isRefusal } from "../../../docker/refusal.ts";
 import { SECOND } from "../../../sim/time.ts";
 import { type Ipv4Address, parseIpv4, parseMac } from "../../../wire/address.ts";
 import { CommandError } from "../../command-error.ts";
@@ -18,7 +20,12 @@ import { parseExpose, parsePublish } from "./port-flags.ts";
 import { REFUSED_FLAGS } from "./run-flags.ts";
 
 /** The client's own refusals; the engine's begin with `Error response from daemon: `. */
-export function readSpec(flags: Flags, operands: readonly string[], { environment }: CommandContext): ContainerSpec {
+export function readSpec(
+  flags: Flags,
+  operands: readonly string[],
+  { environment }: CommandContext,
+  engine: Engine,
+): ContainerSpec {
   for (const { name } of REFUSED_FLAGS) if (flags.has(name)) throw problem(`--${name} is not emulated`);
   if (flags.list("env-file").length > 0) throw problem(`open ${flags.string("env-file")}: no such file or directory`);
   if (flags.list("label-file").length > 0)
@@ -46,7 +53,7 @@ export function readSpec(flags: Flags, operands: readonly string[], { environmen
     stopSignal: flags.string("stop-signal"),
     stopGraceNs: timeoutS === undefined || timeoutS < 0 ? undefined : timeoutS * SECOND,
     dns: readDns(flags),
-    extraHosts: flags.list("add-host").flatMap(readHost),
+    extraHosts: flags.list("add-host").flatMap((value) => readHost(value, engine)),
     mounts: readMounts(flags),
     restart: readRestart(flags.string("restart")),
     removeAtExit: flags.bool("rm"),
@@ -115,10 +122,12 @@ function readDns(flags: Flags): ContainerSpec["dns"] {
   return { servers: servers.filter((each): each is Ipv4Address => each !== undefined), search, options };
 }
 
-function readHost(value: string): [string, Ipv4Address][] {
+function readHost(value: string, engine: Engine): [string, Ipv4Address][] {
   const [name, text] = splitAddHost(value) ?? ["", ""];
+  const bridge = engine.findNetwork("bridge");
   // `host-gateway` is the address of docker0.
-  const address = text === "host-gateway" ? (0xac11_0001 as Ipv4Address) : parseIpv4(text);
+  const gateway = isRefusal(bridge) ? undefined : bridge.subnets[0]?.gateway;
+  const address = text === "host-gateway" ? gateway : parseIpv4(text);
   return address === undefined ? [] : [[name, address]];
 }
 

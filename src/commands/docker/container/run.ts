@@ -106,7 +106,7 @@ export function* attended(process: Process, container: Container): Generator<Wai
 /** A refusal as text. */
 function create(context: CommandContext, flags: Flags, operands: readonly string[]): Container | string {
   const engine = engineOf(context);
-  const container = engine.createContainer(readSpec(flags, operands, context));
+  const container = engine.createContainer(readSpec(flags, operands, context, engine));
   return isRefusal(container) ? refusalText(container) : container;
 }
 
