@@ -55,6 +55,12 @@ export const DEFAULT_USER_AGENT = "grpc-go/1.72.2";
 export const DEFAULT_MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
 /** From the SYN to the server's SETTINGS. */
 const CONNECT_TIMEOUT_NS: Nanoseconds = 20 * SECOND;
+/**
+ * From a deadline's setting to `grpc-timeout`: tens of microseconds in a real program, never twice the same, so that each call carries a value of its own
+ * that HPACK has not seen (8 octets of every recorded heartbeat).
+ */
+const LEAST_PREPARATION_NS: Nanoseconds = 20_000;
+const PREPARATION_SPREAD_NS: Nanoseconds = 200_000;
 const CLOSING = "grpc: the client connection is closing";
 
 export class GrpcChannel implements CallOwner, AttemptOwner {
@@ -65,6 +71,7 @@ export class GrpcChannel implements CallOwner, AttemptOwner {
   readonly changed = new WaitQueue();
   readonly #settings: ChannelSettings;
   readonly #security: Security;
+  readonly #preparation: Random;
   readonly #connectTimer: Timer;
   readonly #backoffTimer: Timer;
   /** Calls without a connection, in their order. */
@@ -80,6 +87,7 @@ export class GrpcChannel implements CallOwner, AttemptOwner {
   constructor(settings: ChannelSettings) {
     const { namespace, address, port } = settings;
     this.#settings = settings;
+    this.#preparation = settings.random.fork("preparation");
     this.#security = settings.security ?? CLEAR;
     const name = this.#security.kind === "tls" ? this.#security.serverName : undefined;
     this.authority = settings.authority ?? name ?? `${formatIpv4(address)}:${port}`;
@@ -159,6 +167,10 @@ export class GrpcChannel implements CallOwner, AttemptOwner {
   }
 
   // ---- For the calls
+
+  preparationNs(): Nanoseconds {
+    return LEAST_PREPARATION_NS + this.#preparation.below(PREPARATION_SPREAD_NS);
+  }
 
   again(call: ClientCall): void {
     this.#start(call);

@@ -21,6 +21,8 @@ export interface CallOwner {
   readonly scheme: "http" | "https";
   readonly userAgent: string;
   readonly maximumMessageBytes: number;
+  /** What the program takes from setting a deadline to writing it down. */
+  preparationNs(): Nanoseconds;
   /** The connection was lost without the server having seen the call: may it go out again? */
   again(call: ClientCall): void;
   /** What a call ends with when its connection was lost. */
@@ -110,7 +112,7 @@ export class ClientCall implements StreamEvents {
     this.#stream = stream;
     this.#reader = new MessageReader(this.#owner.maximumMessageBytes);
     const { authority, scheme, userAgent } = this.#owner;
-    const timeoutNs = this.#deadlineNs === undefined ? undefined : this.#deadlineNs - this.#clock.nowNs;
+    const timeoutNs = this.#deadlineNs === undefined ? undefined : this.#leftNs(this.#deadlineNs);
     const head = { method: this.#method, authority, scheme, userAgent, timeoutNs, metadata: this.#metadata };
     stream.sendHeaders(requestFields(head));
     for (const message of this.#sent ?? []) stream.sendData(message.slice());
@@ -179,6 +181,10 @@ export class ClientCall implements StreamEvents {
     }
     this.#triedAgain = true;
     this.#owner.again(this);
+  }
+
+  #leftNs(deadlineNs: Nanoseconds): Nanoseconds {
+    return Math.max(deadlineNs - this.#clock.nowNs - this.#owner.preparationNs(), 1);
   }
 
   #give(error: "CANCEL" | "PROTOCOL_ERROR", how: Status): void {
