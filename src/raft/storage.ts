@@ -51,7 +51,9 @@ export class MemoryDisk implements Disk {
   saveRecord(save: Save): void {
     const first = save.entries[0];
     if (first !== undefined) {
-      this.#entries = this.#entries.filter((entry) => entry.index < first.index);
+      const last = this.#entries.at(-1);
+      if (last !== undefined && last.index >= first.index)
+        this.#entries = this.#entries.filter((entry) => entry.index < first.index);
       for (const entry of save.entries) if (entry.index > (this.#snapshot?.index ?? 0)) this.#entries.push(entry);
     }
     if (save.hardState !== undefined) this.#hardState = save.hardState;

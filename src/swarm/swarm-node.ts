@@ -5,6 +5,7 @@
 import { type Nanoseconds, SECOND } from "../sim/time.ts";
 import { Timer } from "../sim/timer.ts";
 import type { Availability } from "./ca/ca-shapes.ts";
+import type { Identity } from "./ca/identity.ts";
 import { isValidAt } from "./ca/root.ts";
 import { parseUnlockKey } from "./identifiers.ts";
 import type { Channel } from "./manager/channel.ts";
@@ -108,10 +109,14 @@ export class SwarmNode {
   }
   /** Undefined outside a swarm. */
   get nodeId(): string | undefined {
-    return this.#runner?.identity?.nodeId;
+    return this.#identity?.nodeId;
   }
   get clusterId(): string | undefined {
-    return this.#runner?.identity?.clusterId;
+    return this.#identity?.clusterId;
+  }
+  get #identity(): Identity | undefined {
+    const { certificate } = this.disk;
+    return certificate === undefined ? undefined : this.#settings.pki.read(certificate.certificate)?.identity;
   }
   get config(): NodeConfig | undefined {
     return this.disk.config;
@@ -284,7 +289,7 @@ export class SwarmNode {
           if (runner === this.#runner) this.#ready();
         },
         failed: (error) => {
-          if (runner === this.#runner) this.#failed(runner, error);
+          if (runner === this.#runner) this.#failed(error);
         },
       },
     });
@@ -302,15 +307,16 @@ export class SwarmNode {
   }
 
   /** The first attempt's failure is told, and nothing stays of it; a node that was one tries again and again. */
-  #failed(runner: NodeRunner, error: string): void {
-    const wasTold = this.#joining === undefined;
+  #failed(error: string): void {
+    const isFirst = this.#joining !== undefined;
     this.#runner = undefined;
     this.#joinTimer.stop();
-    if (!wasTold && !runner.isReady) {
+    if (isFirst && this.disk.manager.raftId === undefined) {
       this.disk.clear();
       this.#finishJoin(error);
     } else {
       this.#error = error;
+      this.#finishJoin(error);
       this.#reconnectNs = Math.min(this.#reconnectNs * 2, MOST_RECONNECT_NS);
       if (this.disk.certificate !== undefined) this.#reconnect.set(this.#reconnectNs);
     }
