@@ -18,7 +18,7 @@ const UNLOCK_PREFIX = "SWMKEY-1-";
 export const UNLOCK_KEY_BYTES = 32;
 const BASE64 = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
-export function randomBytes(random: Random, count: number): Uint8Array {
+export function drawBytes(random: Random, count: number): Uint8Array {
   const bytes = new Uint8Array(count);
   for (let at = 0; at < count; at++) bytes[at] = random.u32() >>> 24;
   return bytes;
@@ -26,7 +26,7 @@ export function randomBytes(random: Random, count: number): Uint8Array {
 
 /** Of a node, service, task, network, secret, config, cluster or session. */
 export function newId(random: Random): string {
-  return idOf(randomBytes(random, ID_ENTROPY_BYTES));
+  return idOf(drawBytes(random, ID_ENTROPY_BYTES));
 }
 
 /** 17 bytes; the top bit is set so that the number has its full length, and the first digit, which is not evenly spread, goes. */
@@ -50,7 +50,7 @@ export function formatJoinToken(digest: Uint8Array, secret: Uint8Array): string 
 }
 
 export function newJoinToken(digest: Uint8Array, random: Random): string {
-  return formatJoinToken(digest, randomBytes(random, SECRET_BYTES));
+  return formatJoinToken(digest, drawBytes(random, SECRET_BYTES));
 }
 
 /** Undefined: no join token is written so. */

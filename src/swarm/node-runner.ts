@@ -24,7 +24,7 @@ import type { KeyedCertificate, Pki } from "./ca/pki.ts";
 import { Renewer } from "./ca/renewer.ts";
 import { newRoot, nodeValidity } from "./ca/root.ts";
 import { GrpcChannel } from "./grpc/channel.ts";
-import { newId, parseJoinToken, randomBytes, UNLOCK_KEY_BYTES } from "./identifiers.ts";
+import { drawBytes, newId, parseJoinToken, UNLOCK_KEY_BYTES } from "./identifiers.ts";
 import type { Channel } from "./manager/channel.ts";
 import type { ClusterBeginnings, ClusterOptions } from "./manager/first-objects.ts";
 import type { LeaderWork } from "./manager/leader-work.ts";
@@ -184,7 +184,7 @@ export class NodeRunner {
     const identity = { nodeId: newId(stream), role: "manager" as const, clusterId: newId(stream) };
     const certificate = pki.sign(root, request, identity, nodeValidity(now, options.certificateExpiryNs));
     assert(certificate !== undefined, "a request of our own that cannot be signed");
-    const unlockKey = options.autoLock ? randomBytes(stream, UNLOCK_KEY_BYTES) : undefined;
+    const unlockKey = options.autoLock ? drawBytes(stream, UNLOCK_KEY_BYTES) : undefined;
     this.#beginnings = { options, root, unlockKey, availability: config.availability };
     disk.root = root.certificate;
     disk.certificate = { certificate, key };

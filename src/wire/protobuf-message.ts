@@ -17,8 +17,14 @@ export interface Field<T> {
   read(reader: ProtobufReader, before: T): T;
 }
 
-// biome-ignore lint/suspicious/noExplicitAny: a table holds fields of every type; `MessageOf` gives each back its own
-type Fields = Readonly<Record<string, Field<any>>>;
+/** A field of whatever type: `MessageOf` gives each back its own. */
+interface SomeField {
+  readonly number: number;
+  readonly initial: unknown;
+  write(writer: ProtobufWriter, value: never): void;
+  read(reader: ProtobufReader, before: never): unknown;
+}
+type Fields = Readonly<Record<string, SomeField>>;
 type FieldValue<F> = F extends Field<infer T> ? T : never;
 
 /** The type of a message, from its shape. */
@@ -46,7 +52,7 @@ export class MessageShape<F extends Fields> {
 
   emit(message: { readonly [Key in keyof F]: FieldValue<F[Key]> }): Uint8Array {
     const writer = new ProtobufWriter();
-    for (const name of this.#names) this.fields[name]!.write(writer, message[name]);
+    for (const name of this.#names) this.fields[name]!.write(writer, message[name] as never);
     return writer.finish();
   }
 
@@ -60,7 +66,7 @@ export class MessageShape<F extends Fields> {
     for (const name of this.#names) message[name] = this.fields[name]!.initial;
     while (reader.next()) {
       const name = this.#byNumber.get(reader.field);
-      if (name !== undefined) message[name] = this.fields[name]!.read(reader, message[name]);
+      if (name !== undefined) message[name] = this.fields[name]!.read(reader, message[name] as never);
     }
     return reader.malformed ? undefined : (message as { readonly [Key in keyof F]: FieldValue<F[Key]> });
   }

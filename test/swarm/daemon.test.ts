@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { endpointSpecShape } from "../../src/swarm/api/common.ts";
+import { endpointSpecShape } from "../../src/swarm/api/parts.ts";
 import {
   containerSpecShape,
   networkAttachmentConfigShape,

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import type { Message } from "../../src/raft/messages.ts";
 import { emitRequest } from "../../src/raft/wire.ts";
-import * as common from "../../src/swarm/api/common.ts";
+import * as common from "../../src/swarm/api/parts.ts";
 import * as dispatcher from "../../src/swarm/api/dispatcher.ts";
 import * as objects from "../../src/swarm/api/objects.ts";
 import * as specs from "../../src/swarm/api/specs.ts";

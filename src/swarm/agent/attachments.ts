@@ -67,13 +67,13 @@ export class Attachments implements Places {
     channel.unary(ATTACH_NETWORK, request, ATTACH_TIMEOUT_NS, (result) => {
       channel.close();
       const id = "response" in result ? attachNetworkResponseShape.parse(result.response)?.attachmentId : undefined;
-      if (id !== undefined) this.#await(id, network, answer);
+      if (id !== undefined) this.#hold(id, network, answer);
       else if ("status" in result)
         answer(refuse("forbidden", `Could not attach to network ${network}: ${formatStatus(result.status)}`));
     });
   }
 
-  #await(id: string, network: string, answer: Answer): void {
+  #hold(id: string, network: string, answer: Answer): void {
     const early = this.#early.get(id);
     if (early !== undefined) {
       this.#early.delete(id);

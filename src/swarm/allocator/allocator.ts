@@ -7,7 +7,7 @@ import type { Clock } from "../../sim/simulation.ts";
 import { SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import { parseIpv4 } from "../../wire/address.ts";
-import { endpointShape, endpointSpecShape, type VirtualIp } from "../api/common.ts";
+import { endpointShape, endpointSpecShape, type VirtualIp } from "../api/parts.ts";
 import {
   type Network,
   type NetworkAttachment,

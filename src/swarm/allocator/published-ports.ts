@@ -1,5 +1,5 @@
 /** Which service holds which published port of the mesh (swarmkit manager/allocator/portallocator.go): one space a protocol. */
-import type { EndpointSpec, PortConfig } from "../api/common.ts";
+import type { EndpointSpec, PortConfig } from "../api/parts.ts";
 import { SerialNumbers } from "./serial-numbers.ts";
 
 const FIRST_DYNAMIC = 30_000;

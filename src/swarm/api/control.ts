@@ -12,7 +12,7 @@ import {
   texts,
   uint,
 } from "../../wire/protobuf-message.ts";
-import { versionShape } from "./common.ts";
+import { versionShape } from "./parts.ts";
 import { clusterShape, configShape, networkShape, nodeShape, secretShape, serviceShape, taskShape } from "./objects.ts";
 import {
   clusterSpecShape,

@@ -9,7 +9,7 @@ import {
   text,
   uint,
 } from "../../wire/protobuf-message.ts";
-import { duration } from "./common.ts";
+import { duration } from "./parts.ts";
 import {
   configShape,
   encryptionKeyShape,

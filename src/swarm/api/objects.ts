@@ -26,7 +26,7 @@ import {
   resourcesShape,
   timestamp,
   versionShape,
-} from "./common.ts";
+} from "./parts.ts";
 import {
   clusterSpecShape,
   configSpecShape,

@@ -22,7 +22,7 @@ import {
   ipamOptionsShape,
   platformShape,
   resourceRequirementsShape,
-} from "./common.ts";
+} from "./parts.ts";
 
 export const NODE_ROLES = ["worker", "manager"] as const;
 export type NodeRole = (typeof NODE_ROLES)[number];

@@ -1,6 +1,6 @@
 /** Messages of the certificate authority's two services (swarmkit api/ca.proto). */
 import { choice, embedded, message, octets, optional, text } from "../../wire/protobuf-message.ts";
-import { versionShape } from "../api/common.ts";
+import { versionShape } from "../api/parts.ts";
 import { certificateShape } from "../api/objects.ts";
 import { NODE_ROLES } from "../api/specs.ts";
 

@@ -5,7 +5,7 @@ import type { KeyRotation, RequestOf, ResponseOf } from "../api/control.ts";
 import { type Cluster, type EncryptionKey, encryptionKeyShape } from "../api/objects.ts";
 import type { ClusterSpec } from "../api/specs.ts";
 import { type Status, status } from "../grpc/status.ts";
-import { newJoinToken, randomBytes, UNLOCK_KEY_BYTES } from "../identifiers.ts";
+import { newJoinToken, drawBytes, UNLOCK_KEY_BYTES } from "../identifiers.ts";
 import { CLUSTER_NAME, MANAGER_SUBSYSTEM } from "../manager/first-objects.ts";
 import type { Store } from "../store/store.ts";
 import { selectAnnotated } from "./filters.ts";
@@ -81,7 +81,7 @@ export class Clusters {
     if (!spec.autoLockManagers) return others;
     const before = cluster.unlockKeys.find(({ subsystem }) => subsystem === MANAGER_SUBSYSTEM);
     if (before !== undefined && !managerUnlockKey) return cluster.unlockKeys;
-    const key = randomBytes(this.#random, UNLOCK_KEY_BYTES);
+    const key = drawBytes(this.#random, UNLOCK_KEY_BYTES);
     return [...others, encryptionKeyShape.make({ subsystem: MANAGER_SUBSYSTEM, key })];
   }
 }

@@ -1,5 +1,5 @@
 /** Names that users may give (swarmkit manager/controlapi/common.go). */
-import type { Annotations } from "../api/common.ts";
+import type { Annotations } from "../api/parts.ts";
 import { type Status, status } from "../grpc/status.ts";
 
 // swarmkit writes (?:[-_]*[A-Za-z0-9]+)*: the same names, but a pattern that takes exponential time here.

@@ -1,6 +1,6 @@
 /** What a service's spec must be like (swarmkit manager/controlapi/service.go): the first thing that is wrong, in swarmkit's order and words. */
 import { MILLISECOND, type Nanoseconds } from "../../sim/time.ts";
-import type { Resources } from "../api/common.ts";
+import type { Resources } from "../api/parts.ts";
 import type { ContainerSpec, HealthConfig, RestartPolicy, ServiceSpec, TaskSpec, UpdateConfig } from "../api/specs.ts";
 import { type Status, status } from "../grpc/status.ts";
 import { parseConstraints } from "../scheduler/constraint.ts";

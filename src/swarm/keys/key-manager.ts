@@ -7,7 +7,7 @@ import type { Clock } from "../../sim/simulation.ts";
 import { SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import type { Cluster, EncryptionKey } from "../api/objects.ts";
-import { randomBytes } from "../identifiers.ts";
+import { drawBytes } from "../identifiers.ts";
 import type { Store } from "../store/store.ts";
 
 export const GOSSIP_SUBSYSTEM = "networking:gossip";
@@ -65,6 +65,6 @@ export class KeyManager {
   }
 
   #newKey(subsystem: string, lamportTime: number): EncryptionKey {
-    return { subsystem, algorithm: "aes-128-gcm", key: randomBytes(this.#random, KEY_BYTES), lamportTime };
+    return { subsystem, algorithm: "aes-128-gcm", key: drawBytes(this.#random, KEY_BYTES), lamportTime };
   }
 }

@@ -9,7 +9,7 @@ import {
   ipamConfigShape,
   ipamOptionsShape,
   type PortConfig,
-} from "../../../src/swarm/api/common.ts";
+} from "../../../src/swarm/api/parts.ts";
 import { networkShape, nodeShape, serviceShape, type Task, taskShape } from "../../../src/swarm/api/objects.ts";
 import {
   networkAttachmentConfigShape,
