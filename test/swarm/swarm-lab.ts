@@ -14,6 +14,7 @@ import { ShownCertificates } from "../../src/swarm/grpc/security.ts";
 import type { LeaderWork } from "../../src/swarm/manager/leader-work.ts";
 import type { Manager } from "../../src/swarm/manager/manager.ts";
 import { clearSecurity } from "../../src/swarm/node-security.ts";
+import { sealedSecurity } from "../../src/swarm/sealed-security.ts";
 import { type InitOptions, type JoinOptions, SwarmNode } from "../../src/swarm/swarm-node.ts";
 import { formatIpv4, type Ipv4Address } from "../../src/wire/address.ts";
 import { ip, type Seen, watch } from "../linux/two-hosts.ts";
@@ -37,6 +38,7 @@ export interface SwarmLabOptions {
   readonly seed?: string | number;
   readonly work?: readonly LeaderWork[];
   readonly watched?: boolean;
+  readonly sealed?: boolean;
 }
 
 export class SwarmLab {
@@ -49,7 +51,7 @@ export class SwarmLab {
     const bridge = createBridge(wire, { name: "br0", mtu: 1_500 });
     bridge.device.setUp(true);
     const pki = x509Pki(START_SECONDS);
-    const security = clearSecurity(new ShownCertificates());
+    const shown = new ShownCertificates();
     for (let index = 0; index < count; index++) {
       const name = `node${index + 1}`;
       const namespace = this.world.createNamespace(name);
@@ -61,12 +63,17 @@ export class SwarmLab {
       link.a.setUp(true);
       namespace.addAddress(link.a, { address, length: 24 });
       const seen = options.watched === true ? watch(this.world, link.a) : [];
+      const clock = { nowSeconds: () => START_SECONDS + this.#secondsAt(lab) };
+      const security =
+        options.sealed === true
+          ? sealedSecurity({ ...clock, random: this.world.random.fork(`tls ${name}`) })
+          : clearSecurity(shown);
       const node = new SwarmNode({
         namespace,
         hostname: name,
         random: this.world.random.fork(`swarm ${name}`),
         pki,
-        nowSeconds: () => Math.floor(this.nowNs / SECOND) + lab.clockOffsetSeconds,
+        nowSeconds: () => this.#secondsAt(lab),
         security,
         agent: (settings) => new StubAgent(settings, this),
         work: options.work ?? [],
@@ -84,6 +91,10 @@ export class SwarmLab {
       };
       this.nodes.push(lab);
     }
+  }
+
+  #secondsAt({ clockOffsetSeconds }: LabNode): number {
+    return Math.floor(this.nowNs / SECOND) + clockOffsetSeconds;
   }
 
   get nowNs(): number {

@@ -77,7 +77,7 @@ export class ManagerRaft implements Proposer, ChangeableRaft {
     // Snapshots are taken here, where the cluster's own interval is known.
     this.#node = new RaftNode(raftId, { ...settings, snapshotInterval: 0 }, random.fork("raft"), stored);
     this.store = new Store({ clock, proposer: this });
-    this.#transport = new RaftTransport(clock, random.fork("transport"), connect, {
+    this.#transport = new RaftTransport(clock, connect, {
       unreachable: (to) => this.#on(() => this.#node.reportUnreachable(to)),
       snapshotSent: (to, isDelivered) => this.#on(() => this.#node.reportSnapshot(to, isDelivered)),
       removed: () => events.removed(),

@@ -5,9 +5,8 @@
 import type { Message, RaftId } from "../../raft/messages.ts";
 import { SEND_TIMEOUT_NS } from "../../raft/settings.ts";
 import { emitRequest } from "../../raft/wire.ts";
-import type { Random } from "../../sim/random.ts";
 import type { Clock } from "../../sim/simulation.ts";
-import { MICROSECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
+import { type Nanoseconds, SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import type { Status } from "../grpc/status.ts";
 import type { Channel, ClientStream } from "./channel.ts";
@@ -19,9 +18,6 @@ import { MEMBER_REMOVED, splitSnapshot } from "./raft-stream.ts";
 const MOST_WAITING = 4096;
 /** A removed manager's connection stays open for what it still has to hear. */
 const CLOSE_DELAY_NS: Nanoseconds = 8 * SECOND;
-/** What a program takes from setting the deadline to writing what is left of it into the call: never the same, so HPACK cannot shorten it. */
-const LEAST_DELAY_NS: Nanoseconds = 20 * MICROSECOND;
-const DELAY_STEPS = 1000;
 
 export interface PeerEvents {
   /** A message did not get through. */
@@ -39,7 +35,6 @@ export class RaftPeer {
   readonly #clock: Clock;
   readonly #connect: (address: string) => Channel;
   readonly #events: PeerEvents;
-  readonly #random: Random;
   #channel: Channel;
   readonly #queue: Message[] = [];
   /** A message, or the first health check, waits for its answer. */
@@ -54,15 +49,13 @@ export class RaftPeer {
     readonly id: RaftId;
     readonly address: string;
     readonly clock: Clock;
-    readonly random: Random;
     readonly connect: (address: string) => Channel;
     readonly events: PeerEvents;
   }) {
-    const { id, address, clock, random, connect, events } = settings;
+    const { id, address, clock, connect, events } = settings;
     this.id = id;
     this.#address = address;
     this.#clock = clock;
-    this.#random = random;
     this.#connect = connect;
     this.#events = events;
     this.#channel = connect(address);
@@ -145,8 +138,7 @@ export class RaftPeer {
     if (message === undefined) return;
     this.#isBusy = true;
     const events = { message: () => {}, ended: (status: Status) => this.#ended(message, status) };
-    const timeoutNs = SEND_TIMEOUT_NS - LEAST_DELAY_NS - this.#random.below(DELAY_STEPS) * MICROSECOND;
-    const call = this.#channel.stream(STREAM_RAFT_MESSAGE, events, timeoutNs);
+    const call = this.#channel.stream(STREAM_RAFT_MESSAGE, events, SEND_TIMEOUT_NS);
     this.#call = call;
     const parts = message.kind === "snapshot" ? splitSnapshot(message) : [message];
     for (const part of parts) call.send(emitRequest(part));

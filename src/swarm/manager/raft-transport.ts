@@ -1,7 +1,6 @@
 /** The ways to all the other managers (swarmkit raft/transport/transport.go). */
 import type { Message, RaftId } from "../../raft/messages.ts";
 import { SEND_TIMEOUT_NS } from "../../raft/settings.ts";
-import type { Random } from "../../sim/random.ts";
 import type { Clock } from "../../sim/simulation.ts";
 import type { Channel } from "./channel.ts";
 import { type PeerEvents, RaftPeer } from "./raft-peer.ts";
@@ -9,7 +8,6 @@ import { RESOLVE_ADDRESS, resolveAddressRequestShape, resolveAddressResponseShap
 
 export class RaftTransport {
   readonly #clock: Clock;
-  readonly #random: Random;
   readonly #connect: (address: string) => Channel;
   readonly #events: PeerEvents;
   readonly #peers = new Map<RaftId, RaftPeer>();
@@ -17,9 +15,8 @@ export class RaftTransport {
   readonly #retired = new Set<RaftPeer>();
   #isStopped = false;
 
-  constructor(clock: Clock, random: Random, connect: (address: string) => Channel, events: PeerEvents) {
+  constructor(clock: Clock, connect: (address: string) => Channel, events: PeerEvents) {
     this.#clock = clock;
-    this.#random = random;
     this.#connect = connect;
     this.#events = events;
   }
@@ -74,8 +71,7 @@ export class RaftTransport {
   }
 
   #newPeer(id: RaftId, address: string): RaftPeer {
-    const random = this.#random.fork(id);
-    return new RaftPeer({ id, address, clock: this.#clock, random, connect: this.#connect, events: this.#events });
+    return new RaftPeer({ id, address, clock: this.#clock, connect: this.#connect, events: this.#events });
   }
 
   #retire(peer: RaftPeer): void {
