@@ -3,7 +3,7 @@ import { broadcastOf, contains, type Ipv4Address, networkOf, type Prefix } from 
 import type { Errno } from "./errno.ts";
 import type { InetDevices } from "./inet-device.ts";
 import type { DeviceAddress, DeviceChange, NetDevice } from "./net-device.ts";
-import { type RouteRequest, TABLE_LOCAL } from "./route.ts";
+import { type Route, TABLE_LOCAL, TABLE_MAIN } from "./route.ts";
 import { defaultScope, type Routing } from "./routing.ts";
 
 export interface AddressOptions {
@@ -38,7 +38,7 @@ export class Addresses {
       scope: options.scope ?? defaultScope(prefix.address),
       peer: subnet.address,
     };
-    device.addresses.push(address);
+    device.addresses = device.addresses.concat(address);
     this.#routing.countAddress(address.address, 1);
     this.#addRoutes(device, address);
     this.#routing.changed();
@@ -53,7 +53,7 @@ export class Addresses {
     );
     const address = device.addresses[index];
     if (address === undefined) return "EADDRNOTAVAIL";
-    device.addresses.splice(index, 1);
+    device.addresses = device.addresses.filter((_, at) => at !== index);
     this.#forget(device, address);
     if (!address.secondary) {
       const followers = device.addresses.filter(
@@ -76,49 +76,65 @@ export class Addresses {
         this.add(device, { address: 0x7f00_0001 as Ipv4Address, length: 8 });
       else for (const address of device.addresses) this.#addRoutes(device, address);
     } else if (change === "removed") {
-      for (const address of device.addresses.splice(0)) this.#forget(device, address);
+      const gone = device.addresses;
+      device.addresses = [];
+      for (const address of gone) this.#forget(device, address);
     }
   }
 
   #promote(device: NetDevice, followers: readonly DeviceAddress[]): void {
     const [heir] = followers;
     if (heir === undefined) return;
-    const index = device.addresses.indexOf(heir);
     const promoted: DeviceAddress = { ...heir, secondary: false };
-    device.addresses[index] = promoted;
+    device.addresses = device.addresses.map((address) => (address === heir ? promoted : address));
     this.#addRoutes(device, promoted);
   }
 
   #addRoutes(device: NetDevice, address: DeviceAddress): void {
-    for (const route of this.#routesOf(device, address))
-      if (device.up || route.type === "local") this.#routing.add(route, "append");
+    for (const route of routesOf(device, address)) if (device.up || route.type === "local") this.#routing.addOwn(route);
   }
 
   #forget(device: NetDevice, address: DeviceAddress): void {
     this.#routing.countAddress(address.address, -1);
-    for (const route of this.#routesOf(device, address)) this.#routing.delete(route);
+    for (const route of routesOf(device, address)) this.#routing.delete(route);
     this.#routing.addressGone(address.address);
   }
+}
 
-  #routesOf(device: NetDevice, address: DeviceAddress): RouteRequest[] {
-    const common = { protocol: "kernel", device, source: address.address, metric: 0 } as const;
-    const subnet: Prefix = { address: address.peer, length: address.length };
-    const network = networkOf(subnet);
-    const routes: RouteRequest[] = [];
-    const host = (of: Ipv4Address): Prefix => ({ address: of, length: 32 });
-    routes.push({ ...common, table: TABLE_LOCAL, type: "local", scope: "host", destination: host(address.address) });
-    if (address.secondary || network >>> 24 === 0) return routes;
-    if (address.broadcast !== undefined && address.broadcast !== 0xffff_ffff)
-      routes.push({ ...common, table: TABLE_LOCAL, type: "broadcast", destination: host(address.broadcast) });
-    if (network !== address.address || address.length < 32) {
-      const destination = { address: network, length: address.length };
-      if (device.kind === "loopback")
-        routes.push({ ...common, table: TABLE_LOCAL, type: "local", scope: "host", destination });
-      else routes.push({ ...common, type: "unicast", scope: "link", destination });
-      const last = broadcastOf(subnet);
-      if (address.length < 31 && address.broadcast !== last)
-        routes.push({ ...common, table: TABLE_LOCAL, type: "broadcast", destination: host(last) });
-    }
-    return routes;
+/** fib_add_ifaddr: what the host takes in at the address, what is on its link, and its broadcasts. */
+function routesOf(device: NetDevice, address: DeviceAddress): Route[] {
+  const subnet: Prefix = { address: address.peer, length: address.length };
+  const network = networkOf(subnet);
+  const routes = [own(device, address, "local", address.address, 32)];
+  if (address.secondary || network >>> 24 === 0) return routes;
+  if (address.broadcast !== undefined && address.broadcast !== 0xffff_ffff)
+    routes.push(own(device, address, "broadcast", address.broadcast, 32));
+  if (network !== address.address || address.length < 32) {
+    routes.push(own(device, address, device.kind === "loopback" ? "local" : "unicast", network, address.length));
+    const last = broadcastOf(subnet);
+    if (address.length < 31 && address.broadcast !== last) routes.push(own(device, address, "broadcast", last, 32));
   }
+  return routes;
+}
+
+function own(
+  device: NetDevice,
+  address: DeviceAddress,
+  type: "local" | "broadcast" | "unicast",
+  destination: Ipv4Address,
+  length: number,
+): Route {
+  return {
+    table: type === "unicast" ? TABLE_MAIN : TABLE_LOCAL,
+    type,
+    destination: { address: destination, length },
+    scope: type === "local" ? "host" : "link",
+    protocol: "kernel",
+    metric: 0,
+    gateway: undefined,
+    device,
+    source: address.address,
+    mtu: undefined,
+    onLink: false,
+  };
 }

@@ -9,17 +9,19 @@ import {
 } from "../wire/address.ts";
 import * as arp from "../wire/arp.ts";
 import * as ethernet from "../wire/ethernet.ts";
+import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { FRAME_FLAG_FOR_HOST } from "./frame-flags.ts";
 import type { FrameId } from "./frame-store.ts";
 import type { Ipv4Core } from "./ipv4-core.ts";
 import type { Neighbour } from "./neighbour.ts";
+import type { NeighbourResolver } from "./neighbour-table.ts";
 import type { NetDevice } from "./net-device.ts";
 import { validateSource } from "./source-validation.ts";
 
 const NO_ADDRESS = 0 as Ipv4Address;
 
-export class Arp {
+export class Arp implements NeighbourResolver {
   readonly #core: Ipv4Core;
 
   constructor(core: Ipv4Core) {
@@ -73,6 +75,11 @@ export class Arp {
       to: target ?? MAC_BROADCAST,
       because,
     });
+  }
+
+  /** Nobody has answered: arp_error_report. */
+  unreachable(frame: FrameId, device: NetDevice): void {
+    this.#core.errors?.sendError(frame, icmp.TYPE_UNREACHABLE, icmp.CODE_HOST_UNREACHABLE, 0, device);
   }
 
   /** Sends one ARP packet with the device's own address as sender. */

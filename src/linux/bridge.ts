@@ -105,7 +105,7 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
       driver: this,
     });
     this.device.setCarrier(false);
-    this.device.listeners.push(this);
+    this.device.listen(this);
     if (this.#addressFixed) this.#addLocal(undefined, address);
   }
 
@@ -158,7 +158,7 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
     this.#addLocal(port, device.address);
     takeIngress(device, port);
     device.master = this.device;
-    device.listeners.push(this);
+    device.listen(this);
     port.operational = device.running;
     this.#takeLowestAddress();
     if (port.operational && this.up) this.tree.enablePort(port);
@@ -180,7 +180,7 @@ export class Bridge implements Driver, DeviceListener, RelayBridge, SpanningTree
     }
     takeIngress(device, undefined);
     device.master = undefined;
-    device.listeners.splice(device.listeners.indexOf(this), 1);
+    device.unlisten(this);
     this.#linkWatch.forget(device);
     this.tree.removePort(port);
     this.#takeLowestAddress();

@@ -129,7 +129,7 @@ export class EarlyDemux implements ReceiveShortcut {
 
 /** May datagrams that come in by `device` take the short way at all? Only where nobody between the device and UDP has to be asked. */
 export function allowsEarlyDemux(core: Ipv4Core, device: NetDevice): boolean {
-  if (core.hooks !== undefined || core.transform !== undefined || core.rawListeners.size > 0) return false;
+  if (core.hooks !== undefined || core.transform !== undefined || (core.rawListeners?.size ?? 0) > 0) return false;
   if (core.packetListeners.length > 0 || core.routing.hasCustomRules || device.kind === "loopback") return false;
   return core.devices.of(device).settings.rpFilter === 0;
 }

@@ -32,29 +32,38 @@ export interface EchoListener {
 export class Icmp implements ProtocolHandler, IcmpErrors {
   readonly #core: Ipv4Core;
   readonly #ipv4: Ipv4;
-  readonly #peers: Peers;
-  readonly #global: GlobalLimit;
+  #ofPeers: Peers | undefined = undefined;
+  #ofHost: GlobalLimit | undefined = undefined;
   /** Ping sockets by identifier. */
-  readonly #listeners = new Map<number, EchoListener>();
+  #listeners: Map<number, EchoListener> | undefined = undefined;
 
   constructor(core: Ipv4Core, ip: Ipv4) {
     this.#core = core;
     this.#ipv4 = ip;
-    this.#peers = new Peers(core.clock);
-    this.#global = new GlobalLimit(core.clock);
     core.errors = this;
     ip.registerProtocol(ipv4.PROTOCOL_ICMP, this);
   }
 
   /** False when the identifier is taken. */
   listen(identifier: number, listener: EchoListener): boolean {
+    this.#listeners ??= new Map();
     if (this.#listeners.has(identifier)) return false;
     this.#listeners.set(identifier, listener);
     return true;
   }
 
   unlisten(identifier: number): void {
-    this.#listeners.delete(identifier);
+    this.#listeners?.delete(identifier);
+  }
+
+  get #peers(): Peers {
+    this.#ofPeers ??= new Peers(this.#core.clock);
+    return this.#ofPeers;
+  }
+
+  get #global(): GlobalLimit {
+    this.#ofHost ??= new GlobalLimit(this.#core.clock);
+    return this.#ofHost;
   }
 
   receive(frame: FrameId, device: NetDevice): void {
@@ -91,9 +100,9 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
         frames.consume(frame);
         return;
       case icmp.TYPE_ECHO_REPLY: {
-        const listener = this.#listeners.get(icmp.identifier(bytes, at));
+        const listener = this.#listeners?.get(icmp.identifier(bytes, at));
         if (listener === undefined) {
-          if (this.#core.rawListeners.has(ipv4.PROTOCOL_ICMP)) frames.deliver(frame);
+          if (this.#core.rawListeners?.has(ipv4.PROTOCOL_ICMP) === true) frames.deliver(frame);
           else this.#drop(frame, "icmp-unhandled", device);
           return;
         }
@@ -124,7 +133,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
       this.#ipv4.updatePathMtu(ipv4.destination(bytes, at), info);
     const message = at + ipv4.headerBytes(bytes, at);
     if (end - message < icmp.HEADER_BYTES || icmp.type(bytes, message) !== icmp.TYPE_ECHO_REQUEST) return;
-    this.#listeners.get(icmp.identifier(bytes, message))?.error(frame, at, end, type, code, info);
+    this.#listeners?.get(icmp.identifier(bytes, message))?.error(frame, at, end, type, code, info);
   }
 
   sendError(frame: FrameId, type: number, code: number, info: number, device: NetDevice): void {
@@ -229,7 +238,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
     ipv4.write(frames.bytes, at, length, id, 0, ttl, ipv4.PROTOCOL_ICMP, source, destination, tos);
     if (optionBytes > 0) {
       frames.bytes[at] = 0x45 + optionBytes / 4;
-      stampOptions(frames.bytes, at, source, this.#core.isLocal, this.#core.timeOfDayMs());
+      stampOptions(frames.bytes, at, source, this.#core, this.#core.timeOfDayMs());
     }
     icmp.finishChecksum(frames, at + ipv4.HEADER_BYTES + optionBytes, at + length);
     frames.checksumKnown[frame] = 1;
@@ -245,7 +254,7 @@ export class Icmp implements ProtocolHandler, IcmpErrors {
     let info = 0;
     if (type === icmp.TYPE_UNREACHABLE && code === icmp.CODE_FRAGMENTATION_NEEDED) info = icmp.mtu(bytes, at);
     else if (type === icmp.TYPE_PARAMETER_PROBLEM) info = bytes[at + 4]!;
-    this.#core.handlers[ipv4.protocol(bytes, quoted)]?.error?.(frame, quoted, end, type, code, info);
+    this.#core.handler(ipv4.protocol(bytes, quoted))?.error?.(frame, quoted, end, type, code, info);
     return true;
   }
 

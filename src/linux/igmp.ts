@@ -57,7 +57,7 @@ class Interface {
 export class Igmp implements Groups, ProtocolHandler {
   readonly #core: Ipv4Core;
   readonly #ipv4: Ipv4;
-  readonly #interfaces = new Map<number, Interface>();
+  #interfaces: Map<number, Interface> | undefined = undefined;
 
   constructor(core: Ipv4Core, ip: Ipv4) {
     this.#core = core;
@@ -68,13 +68,13 @@ export class Igmp implements Groups, ProtocolHandler {
 
   isMember(device: NetDevice, group: Ipv4Address): boolean {
     if (group === ALL_HOSTS) return true;
-    const entry = this.#interfaces.get(device.index);
+    const entry = this.#interfaces?.get(device.index);
     return entry?.memberships.some((membership) => membership.group === group) === true;
   }
 
   /** The groups of a device with how many have joined each, as `ip maddress` lists them. */
   memberships(device: NetDevice): { group: Ipv4Address; holders: number }[] {
-    const own = this.#interfaces.get(device.index)?.memberships ?? [];
+    const own = this.#interfaces?.get(device.index)?.memberships ?? [];
     const listed = own.map(({ group, holders }) => ({ group, holders }));
     return device.up ? [...listed, { group: ALL_HOSTS, holders: 1 }] : listed;
   }
@@ -99,7 +99,7 @@ export class Igmp implements Groups, ProtocolHandler {
   /** Leaves once; the last leaving is reported. */
   leave(device: NetDevice, group: Ipv4Address): Errno | undefined {
     if (group === ALL_HOSTS) return undefined;
-    const entry = this.#interfaces.get(device.index);
+    const entry = this.#interfaces?.get(device.index);
     const membership = entry?.memberships.find((other) => other.group === group);
     if (entry === undefined || membership === undefined) return "EADDRNOTAVAIL";
     membership.holders--;
@@ -110,14 +110,14 @@ export class Igmp implements Groups, ProtocolHandler {
   }
 
   deviceChanged(device: NetDevice, change: DeviceChange): void {
-    const entry = this.#interfaces.get(device.index);
+    const entry = this.#interfaces?.get(device.index);
     if (entry === undefined) return;
     if (change === "up") for (const membership of entry.memberships) this.#joined(entry, membership);
     if (change !== "down" && change !== "removed") return;
     entry.changeTimer.stop();
     entry.answerTimer.stop();
     entry.left = [];
-    if (change === "removed") this.#interfaces.delete(device.index);
+    if (change === "removed") this.#interfaces?.delete(device.index);
   }
 
   receive(frame: FrameId, device: NetDevice): void {
@@ -267,13 +267,14 @@ export class Igmp implements Groups, ProtocolHandler {
   }
 
   #interface(device: NetDevice): Interface {
-    const known = this.#interfaces.get(device.index);
+    const known = this.#interfaces?.get(device.index);
     if (known !== undefined) return known;
     const { clock } = this.#core;
     const entry: Interface = new Interface(device, {
       change: new Timer(clock, () => this.#reportChanges(entry)),
       answer: new Timer(clock, () => this.#answer(entry)),
     });
+    this.#interfaces ??= new Map();
     this.#interfaces.set(device.index, entry);
     return entry;
   }

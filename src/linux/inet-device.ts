@@ -64,39 +64,37 @@ export function msToJiffies(ms: number): number {
   return Math.ceil((ms * HZ) / 1_000);
 }
 
-/** The devices of a namespace as IPv4 sees them, found by index. */
+/** The devices of a namespace as IPv4 sees them: each record is made when it is first asked for. */
 export class InetDevices {
   readonly #clock: Clock;
   readonly #sysctl: Sysctl;
   readonly #random: Random;
-  readonly #byIndex: (InetDevice | undefined)[] = [];
+  readonly #devices: { readonly list: readonly NetDevice[] };
 
-  constructor(clock: Clock, sysctl: Sysctl, random: Random) {
+  constructor(clock: Clock, sysctl: Sysctl, random: Random, devices: { readonly list: readonly NetDevice[] }) {
     this.#clock = clock;
     this.#sysctl = sysctl;
     this.#random = random;
-    sysctl.listeners.push(this);
+    this.#devices = devices;
   }
 
-  add(device: NetDevice): void {
-    this.#byIndex[device.index] = new InetDevice(device, this.#clock, this.#sysctl, this.#random);
-  }
-
+  /** The device leaves the namespace. */
   remove(device: NetDevice): void {
-    this.#byIndex[device.index] = undefined;
+    device.inet = undefined;
   }
 
   /** The device's record; the device is one of the namespace's. */
   of(device: NetDevice): InetDevice {
-    return this.#byIndex[device.index]!;
-  }
-
-  /** In the order of their index. */
-  all(): InetDevice[] {
-    return this.#byIndex.filter((entry) => entry !== undefined);
+    return (device.inet as InetDevice | undefined) ?? this.#make(device);
   }
 
   sysctlChanged(): void {
-    for (const entry of this.#byIndex) entry?.refresh();
+    for (const device of this.#devices.list) (device.inet as InetDevice | undefined)?.refresh();
+  }
+
+  #make(device: NetDevice): InetDevice {
+    const made = new InetDevice(device, this.#clock, this.#sysctl, this.#random);
+    device.inet = made;
+    return made;
   }
 }

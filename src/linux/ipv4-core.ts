@@ -75,10 +75,16 @@ export class Ipv4Core {
   #transform: OutputTransform | undefined = undefined;
   errors: IcmpErrors | undefined = undefined;
   groups: Groups | undefined = undefined;
-  readonly handlers: (ProtocolHandler | undefined)[] = [];
-  readonly rawListeners = new Map<number, RawListener[]>();
-  readonly #identifications = new Uint16Array(IDENTIFICATION_COUNTERS);
-  readonly #identificationKey: number;
+  // The protocols that every host has, and those of a few.
+  #icmp: ProtocolHandler | undefined = undefined;
+  #igmp: ProtocolHandler | undefined = undefined;
+  #tcp: ProtocolHandler | undefined = undefined;
+  #udp: ProtocolHandler | undefined = undefined;
+  #otherProtocols: Map<number, ProtocolHandler> | undefined = undefined;
+  /** Undefined: there has never been one. */
+  rawListeners: Map<number, RawListener[]> | undefined = undefined;
+  #identifications: Uint16Array | undefined = undefined;
+  #identificationKey = 0;
 
   constructor(parts: {
     place: Place;
@@ -104,9 +110,6 @@ export class Ipv4Core {
     this.exceptions = parts.exceptions;
     this.random = parts.random;
     this.packetListeners = parts.packetListeners;
-    const random = parts.random.fork("IPv4 identification");
-    this.#identificationKey = random.u32() | 1;
-    for (let index = 0; index < IDENTIFICATION_COUNTERS; index++) this.#identifications[index] = random.u32();
   }
 
   get hooks(): PacketHooks | undefined {
@@ -125,8 +128,46 @@ export class Ipv4Core {
     this.frames.forgetShortcuts();
   }
 
+  /** Who takes packets of this protocol for the host. */
+  handler(protocol: number): ProtocolHandler | undefined {
+    switch (protocol) {
+      case ipv4.PROTOCOL_UDP:
+        return this.#udp;
+      case ipv4.PROTOCOL_TCP:
+        return this.#tcp;
+      case ipv4.PROTOCOL_ICMP:
+        return this.#icmp;
+      case ipv4.PROTOCOL_IGMP:
+        return this.#igmp;
+      default:
+        return this.#otherProtocols?.get(protocol);
+    }
+  }
+
+  setHandler(protocol: number, handler: ProtocolHandler): void {
+    switch (protocol) {
+      case ipv4.PROTOCOL_UDP:
+        this.#udp = handler;
+        break;
+      case ipv4.PROTOCOL_TCP:
+        this.#tcp = handler;
+        break;
+      case ipv4.PROTOCOL_ICMP:
+        this.#icmp = handler;
+        break;
+      case ipv4.PROTOCOL_IGMP:
+        this.#igmp = handler;
+        break;
+      default:
+        this.#otherProtocols ??= new Map();
+        this.#otherProtocols.set(protocol, handler);
+    }
+  }
+
   /** Is it an address of this host? */
-  readonly isLocal = (address: Ipv4Address): boolean => this.routing.addressType(address) === "local";
+  isLocal(address: Ipv4Address): boolean {
+    return this.routing.addressType(address) === "local";
+  }
 
   /** fib_compute_spec_dst: the address that a packet was meant for, or the device's own when that is a group. */
   specificDestination(frame: FrameId, device: NetDevice): Ipv4Address {
@@ -144,11 +185,21 @@ export class Ipv4Core {
 
   /** The identification of a packet that no connected socket sends: counters shared by hash of addresses and protocol (RFC 7739, Linux's ip_idents). */
   nextIdentification(source: Ipv4Address, destination: Ipv4Address, protocol: number): number {
+    const counters = this.#identifications ?? this.#drawIdentifications();
     const mixed = Math.imul(source ^ Math.imul(destination, 0x9e37_79b1) ^ protocol, this.#identificationKey);
     const index = (mixed ^ (mixed >>> 15)) & (IDENTIFICATION_COUNTERS - 1);
-    const identification = (this.#identifications[index]! + 1) & 0xffff;
-    this.#identifications[index] = identification;
+    const identification = (counters[index]! + 1) & 0xffff;
+    counters[index] = identification;
     return identification === 0 ? this.nextIdentification(source, destination, protocol) : identification;
+  }
+
+  #drawIdentifications(): Uint16Array {
+    const random = this.random.fork("IPv4 identification");
+    const counters = new Uint16Array(IDENTIFICATION_COUNTERS);
+    this.#identificationKey = random.u32() | 1;
+    for (let index = 0; index < IDENTIFICATION_COUNTERS; index++) counters[index] = random.u32();
+    this.#identifications = counters;
+    return counters;
   }
 }
 

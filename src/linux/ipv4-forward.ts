@@ -46,7 +46,7 @@ export class Ipv4Forward {
     const header = frames.start(next);
     ipv4.decrementTtl(frames.bytes, header);
     if (ipv4.headerBytes(frames.bytes, header) > ipv4.HEADER_BYTES)
-      stampOptions(frames.bytes, header, path.source, core.isLocal, core.timeOfDayMs());
+      stampOptions(frames.bytes, header, path.source, core, core.timeOfDayMs());
     if ((frames.flags[next]! & FRAME_FLAG_REDIRECT) !== 0) core.errors?.sendRedirect(next, path.nextHop, ingress);
     frames.flags[next] = (frames.flags[next]! & ~FRAME_FLAG_REDIRECT) | FRAME_FLAG_FORWARDED;
     if (core.hooks !== undefined) {

@@ -91,7 +91,7 @@ export class Ipv4Input {
     }
     const protocol = ipv4.protocol(frames.bytes, frames.start(next));
     let heard = false;
-    if (core.rawListeners.size > 0) {
+    if (core.rawListeners !== undefined) {
       const listeners = core.rawListeners.get(protocol);
       if (listeners !== undefined) {
         for (const listener of [...listeners]) listener.packet(next, device);
@@ -99,7 +99,7 @@ export class Ipv4Input {
       }
     }
     if (core.transform !== undefined && !core.transform.admits(next, device, false)) return;
-    const handler = core.handlers[protocol];
+    const handler = core.handler(protocol);
     if (handler !== undefined) {
       handler.receive(next, device);
     } else if (heard) {
@@ -253,7 +253,7 @@ export class Ipv4Input {
         frames.bytes,
         at,
         this.#core.specificDestination(frame, device),
-        this.#core.isLocal,
+        this.#core,
         this.#core.timeOfDayMs(),
       );
     this.deliverLocally(frame, device);

@@ -77,7 +77,7 @@ export function stampOptions(
   bytes: Uint8Array,
   at: number,
   address: Ipv4Address,
-  isLocal: (address: Ipv4Address) => boolean,
+  host: { isLocal(address: Ipv4Address): boolean },
   timeMs: number,
 ): void {
   const end = at + ipv4.headerBytes(bytes, at);
@@ -88,7 +88,7 @@ export function stampOptions(
       continue;
     }
     if (bytes[option] === RECORD_ROUTE) recordRoute(bytes, option, address);
-    else if (bytes[option] === TIMESTAMP) stamp(bytes, option, address, isLocal, timeMs);
+    else if (bytes[option] === TIMESTAMP) stamp(bytes, option, address, host, timeMs);
     assert(bytes[option + 1]! >= 2, "IPv4 options that nobody has checked");
     option += bytes[option + 1]!;
   }
@@ -106,7 +106,7 @@ function stamp(
   bytes: Uint8Array,
   option: number,
   address: Ipv4Address,
-  isLocal: (address: Ipv4Address) => boolean,
+  host: { isLocal(address: Ipv4Address): boolean },
   timeMs: number,
 ): void {
   const pointer = bytes[option + 2]!;
@@ -121,7 +121,7 @@ function stamp(
     bytes[option + 2] = pointer + 4;
     return;
   }
-  if (kind === PRESPECIFIED && !isLocal(getU32(bytes, entry) as Ipv4Address)) return;
+  if (kind === PRESPECIFIED && !host.isLocal(getU32(bytes, entry) as Ipv4Address)) return;
   if (kind === WITH_ADDRESSES) putU32(bytes, entry, address);
   putU32(bytes, entry + 4, timeMs);
   bytes[option + 2] = pointer + 8;

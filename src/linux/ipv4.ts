@@ -90,14 +90,15 @@ export class Ipv4 {
 
   registerProtocol(number: number, handler: ProtocolHandler): void {
     this.#core.frames.forgetShortcuts();
-    this.#core.handlers[number] = handler;
+    this.#core.setHandler(number, handler);
   }
 
   handler(number: number): ProtocolHandler | undefined {
-    return this.#core.handlers[number];
+    return this.#core.handler(number);
   }
 
   addRawListener(protocol: number, listener: RawListener): void {
+    this.#core.rawListeners ??= new Map();
     const listeners = this.#core.rawListeners.get(protocol);
     if (listeners === undefined) this.#core.rawListeners.set(protocol, [listener]);
     else listeners.push(listener);
@@ -105,9 +106,9 @@ export class Ipv4 {
   }
 
   removeRawListener(protocol: number, listener: RawListener): void {
-    const listeners = this.#core.rawListeners.get(protocol)?.filter((other) => other !== listener) ?? [];
-    if (listeners.length > 0) this.#core.rawListeners.set(protocol, listeners);
-    else this.#core.rawListeners.delete(protocol);
+    const listeners = this.#core.rawListeners?.get(protocol)?.filter((other) => other !== listener) ?? [];
+    if (listeners.length > 0) this.#core.rawListeners?.set(protocol, listeners);
+    else this.#core.rawListeners?.delete(protocol);
   }
 
   /** 1 to 65535, counted up as Linux counts for packets that no connected socket sends. */

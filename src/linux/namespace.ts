@@ -7,11 +7,11 @@ import type { Clock } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import type { MacAddress, Prefix } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
-import * as icmp from "../wire/icmp.ts";
 import * as ipv4 from "../wire/ipv4.ts";
 import { Addresses, type AddressOptions } from "./addresses.ts";
 import { Arp } from "./arp.ts";
 import type { BridgeHooks } from "./bridge-hooks.ts";
+import { DeviceTable } from "./device-table.ts";
 import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_BRIDGED, FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
@@ -35,7 +35,7 @@ import { PathExceptions } from "./path-exceptions.ts";
 import { Resolver } from "./resolver.ts";
 import { Routing } from "./routing.ts";
 import type { StormGuard } from "./storm-guard.ts";
-import { Sysctl } from "./sysctl.ts";
+import { Sysctl, type SysctlListener } from "./sysctl.ts";
 import { Tcp } from "./tcp/tcp.ts";
 import { Udp } from "./udp.ts";
 import type { Xfrm } from "./xfrm/xfrm.ts";
@@ -49,12 +49,12 @@ export interface DeviceWatcher {
   deviceCame(device: NetDevice): void;
 }
 
-export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
+export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlListener, Place {
   readonly name: string;
   readonly clock: Clock;
   readonly frames: FrameStore;
   readonly random: Random;
-  readonly sysctl = new Sysctl();
+  readonly sysctl: Sysctl;
   readonly routes: Routing;
   readonly neighbours: NeighbourTable;
   readonly ipv4: Ipv4;
@@ -62,8 +62,6 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   readonly igmp: Igmp;
   readonly udp: Udp;
   readonly arp: Arp;
-  /** Where sockets draw ports and identifiers from. */
-  readonly socketRandom: Random;
   /** `lo`: made with the namespace, down until somebody sets it up. */
   readonly loopback: NetDevice;
   /** IPsec; undefined until the first policy or association (`xfrmOf`). */
@@ -81,7 +79,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
   #tcp: Tcp | undefined = undefined;
   readonly #inetDevices: InetDevices;
   readonly #addresses: Addresses;
-  readonly #devices = new Map<string, NetDevice>();
+  readonly #devices = new DeviceTable();
+  #socketRandom: Random | undefined = undefined;
   #nextIndex = 1;
 
   /** `crossingNs`: what a packet takes across the loopback device. */
@@ -90,13 +89,13 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.clock = clock;
     this.frames = frames;
     this.random = random;
-    this.socketRandom = random.fork("sockets");
-    this.#inetDevices = new InetDevices(clock, this.sysctl, random);
-    this.routes = new Routing(() => this.devices, frames);
+    this.sysctl = new Sysctl([this]);
+    this.#inetDevices = new InetDevices(clock, this.sysctl, random, this.#devices);
+    this.routes = new Routing(this.#devices, frames);
     this.neighbours = new NeighbourTable(clock, frames, this.#inetDevices);
     this.#addresses = new Addresses(this.routes, this.#inetDevices);
-    const exceptions = new PathExceptions(clock, () => this.routes.changed());
-    const resolver = new Resolver(this.routes, this.neighbours, exceptions, () => this.loopback);
+    const exceptions = new PathExceptions(clock, this.routes);
+    const resolver = new Resolver(this.routes, this.neighbours, exceptions, this);
     const core = new Ipv4Core({
       place: this,
       clock,
@@ -117,19 +116,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.udp = new Udp(core, this.ipv4);
     this.ipv4.registerProtocol(ipv4.PROTOCOL_TCP, new TcpOnDemand(this));
     this.arp = new Arp(core);
-    this.neighbours.resolver = {
-      solicit: (neighbour, target, because) => this.arp.solicit(neighbour, target, because),
-      unreachable: (frame, device) =>
-        this.icmp.sendError(frame, icmp.TYPE_UNREACHABLE, icmp.CODE_HOST_UNREACHABLE, 0, device),
-    };
-    this.sysctl.listeners.push({
-      sysctlChanged: () => {
-        this.neighbours.collectFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh1");
-        this.neighbours.makeRoomFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh2");
-        this.neighbours.fullFrom = this.sysctl.number("net.ipv4.neigh.default.gc_thresh3");
-        this.routes.changed();
-      },
-    });
+    this.neighbours.resolver = this.arp;
     const driver = new Loopback(clock, crossingNs);
     this.loopback = this.addDevice({
       name: "lo",
@@ -145,6 +132,12 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     return this.name;
   }
 
+  /** Where sockets draw ports and identifiers from. */
+  get socketRandom(): Random {
+    this.#socketRandom ??= this.random.fork("sockets");
+    return this.#socketRandom;
+  }
+
   /** Made for the first socket or segment: its timers and tables are a quarter of what an idle container weighs. */
   get tcp(): Tcp {
     this.#tcp ??= new Tcp(this.#core, this.ipv4);
@@ -153,7 +146,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
 
   /** In the order of their index. */
   get devices(): readonly NetDevice[] {
-    return [...this.#devices.values()].sort((a, b) => a.index - b.index);
+    return this.#devices.list;
   }
 
   device(name: string): NetDevice | undefined {
@@ -206,11 +199,9 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
 
   /** `ip link set NAME name NEW`; the new name is free. */
   renameDevice(device: NetDevice, name: string): void {
-    this.#devices.delete(device.name);
     this.sysctl.renameDevice(device.name, name);
-    device.name = name;
-    this.#devices.set(name, device);
-    this.#inetDevices.of(device).refresh();
+    this.#devices.rename(device, name);
+    this.#inetDevices.sysctlChanged();
   }
 
   /** `ip address add`. EEXIST: the device has it. */
@@ -271,18 +262,25 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Place {
     this.igmp.deviceChanged(device, change);
   }
 
+  sysctlChanged(): void {
+    const { neighbours, sysctl } = this;
+    this.#inetDevices.sysctlChanged();
+    neighbours.collectFrom = sysctl.number("net.ipv4.neigh.default.gc_thresh1");
+    neighbours.makeRoomFrom = sysctl.number("net.ipv4.neigh.default.gc_thresh2");
+    neighbours.fullFrom = sysctl.number("net.ipv4.neigh.default.gc_thresh3");
+    this.routes.changed();
+  }
+
   #adopt(device: NetDevice): void {
     this.sysctl.addDevice(device.name);
-    this.#inetDevices.add(device);
-    this.#devices.set(device.name, device);
-    device.listeners.unshift(this);
+    this.#devices.add(device);
+    device.listen(this, true);
     this.deviceWatcher?.deviceCame(device);
   }
 
   #release(device: NetDevice): void {
-    const index = device.listeners.indexOf(this);
-    if (index >= 0) device.listeners.splice(index, 1);
-    this.#devices.delete(device.name);
+    device.unlisten(this);
+    this.#devices.delete(device);
     this.#inetDevices.remove(device);
     this.sysctl.removeDevice(device.name);
     this.routes.changed();

@@ -74,6 +74,8 @@ export class NetDevice implements Receiver, Place {
   /** Bridge port that takes received frames, else undefined. */
   ingress: IngressHandler | undefined = undefined;
   tap: Tap | undefined = undefined;
+  /** What IPv4 keeps of the device (in_device): `InetDevices` alone knows what it is. */
+  inet: object | undefined = undefined;
   /** Kept by the protocols for the flow that was served last. */
   shortcut: ReceiveShortcut | undefined = undefined;
   rxPackets = 0;
@@ -99,14 +101,13 @@ export class NetDevice implements Receiver, Place {
   namespaceName: string;
   /** Name of the bridge that the device is a port of. */
   master: NetDevice | undefined = undefined;
-  readonly addresses: DeviceAddress[] = [];
-  readonly listeners: DeviceListener[] = [];
+  /** Replaced as a whole when one comes or goes. */
+  addresses: readonly DeviceAddress[] = NO_ADDRESSES;
+  #listeners: readonly DeviceListener[] = NO_LISTENERS;
   noArp = false;
   multicast = true;
   /** IFF_PROMISC, as a capture sets it: a bridge shows its tap all that it relays, not just what is for the host. */
   promiscuous = false;
-
-  #address: MacAddress;
 
   constructor(options: {
     index: number;
@@ -127,8 +128,7 @@ export class NetDevice implements Receiver, Place {
     this.driver = options.driver;
     this.stack = options.stack;
     this.namespaceName = options.namespaceName;
-    this.#address = options.address;
-    this.#splitAddress();
+    this.#setAddress(options.address);
   }
 
   get place(): string {
@@ -142,13 +142,12 @@ export class NetDevice implements Receiver, Place {
   }
 
   get address(): MacAddress {
-    return this.#address;
+    return (this.addressHigh * 0x1_0000_0000 + (this.addressLow >>> 0)) as MacAddress;
   }
 
   set address(address: MacAddress) {
-    if (address === this.#address) return;
-    this.#address = address;
-    this.#splitAddress();
+    if (address === this.address) return;
+    this.#setAddress(address);
     this.#tell("address");
   }
 
@@ -183,6 +182,17 @@ export class NetDevice implements Receiver, Place {
     if (mtu === this.mtu) return;
     this.mtu = mtu;
     this.#tell("mtu");
+  }
+
+  /** `listener` hears of every change from now on, after those who listen already; or, with `first`, before them. */
+  listen(listener: DeviceListener, first = false): void {
+    this.#listeners = first ? [listener].concat(this.#listeners) : this.#listeners.concat(listener);
+  }
+
+  /** Undoes one `listen`. */
+  unlisten(listener: DeviceListener): void {
+    const index = this.#listeners.indexOf(listener);
+    if (index >= 0) this.#listeners = this.#listeners.filter((_, at) => at !== index);
   }
 
   /** Tells the listeners that the addresses changed, or that the device goes away. */
@@ -225,13 +235,17 @@ export class NetDevice implements Receiver, Place {
     else if (this.shortcut === undefined || !this.shortcut.take(frame)) this.stack.receive(this, frame);
   }
 
-  #splitAddress(): void {
-    this.addressHigh = Math.floor(this.#address / 0x1_0000_0000);
-    this.addressLow = (this.#address % 0x1_0000_0000) | 0;
+  #setAddress(address: MacAddress): void {
+    this.addressHigh = Math.floor(address / 0x1_0000_0000);
+    this.addressLow = (address % 0x1_0000_0000) | 0;
   }
 
   #tell(change: DeviceChange): void {
     this.frames.forgetShortcuts();
-    for (const listener of [...this.listeners]) listener.deviceChanged(this, change);
+    for (const listener of this.#listeners) listener.deviceChanged(this, change);
   }
 }
+
+// Lists of a device are short and rarely change: what `concat` makes holds no spare places, where a first `push` makes room for 17.
+const NO_ADDRESSES: readonly DeviceAddress[] = [];
+const NO_LISTENERS: readonly DeviceListener[] = [];

@@ -20,16 +20,19 @@ export interface PathException {
 /** fnhe_hashfun's depth and width bound what strangers can make a host remember. */
 const MAXIMUM_EXCEPTIONS = 2_048 * 5;
 
+/** What nobody has been taught: shared by all, never written. */
+const NO_ENTRIES = new Map<number, PathException>();
+
 export class PathExceptions {
   readonly #clock: Clock;
-  readonly #changed: () => void;
-  readonly #entries = new Map<number, PathException>();
+  readonly #paths: { changed(): void };
+  #entries: Map<number, PathException> = NO_ENTRIES;
   #timer: Timer | undefined = undefined;
 
-  /** `changed` is called when an entry was made, changed, or has run out. */
-  constructor(clock: Clock, changed: () => void) {
+  /** `paths` hears when an entry was made, changed, or has run out. */
+  constructor(clock: Clock, paths: { changed(): void }) {
     this.#clock = clock;
-    this.#changed = changed;
+    this.#paths = paths;
   }
 
   get size(): number {
@@ -72,10 +75,11 @@ export class PathExceptions {
   flush(): void {
     this.#entries.clear();
     this.#timer?.stop();
-    this.#changed();
+    this.#paths.changed();
   }
 
   #put(entry: PathException): void {
+    if (this.#entries === NO_ENTRIES) this.#entries = new Map();
     this.#entries.delete(entry.destination | 0);
     if (this.#entries.size >= MAXIMUM_EXCEPTIONS) {
       const [oldest] = this.#entries.keys();
@@ -83,7 +87,7 @@ export class PathExceptions {
     }
     this.#entries.set(entry.destination | 0, entry);
     this.#arm();
-    this.#changed();
+    this.#paths.changed();
   }
 
   #arm(): void {
@@ -96,7 +100,7 @@ export class PathExceptions {
 
   #expire(): void {
     for (const [key, entry] of [...this.#entries]) if (entry.expiresNs <= this.#clock.nowNs) this.#entries.delete(key);
-    this.#changed();
+    this.#paths.changed();
     this.#arm();
   }
 }

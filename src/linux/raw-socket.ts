@@ -132,9 +132,9 @@ export class RawSocket implements EchoListener {
         frames.drop(frame, "ipv4-options-invalid", this.#namespace);
         return "EINVAL";
       }
-      const local = (address: Ipv4Address) => routes.addressType(address) === "local";
+      const host = { isLocal: (address: Ipv4Address) => routes.addressType(address) === "local" };
       const timeMs = Math.floor(this.#namespace.clock.nowNs / MILLISECOND) % DAY_MS;
-      stampOptions(frames.bytes, at, source ?? path.source, local, timeMs);
+      stampOptions(frames.bytes, at, source ?? path.source, host, timeMs);
     }
     if (options.confirm === true) path.link.confirm();
     ip.output(frame, path);

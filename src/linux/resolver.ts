@@ -86,16 +86,21 @@ export class Resolver {
   readonly #routing: Routing;
   readonly #neighbours: NeighbourTable;
   readonly #exceptions: PathExceptions;
-  readonly #loopback: () => NetDevice;
+  readonly #host: { readonly loopback: NetDevice };
   /** By destination, as a signed integer. */
-  readonly #cache = new Map<number, RoutedPath | NoPath>();
+  #cache: Map<number, RoutedPath | NoPath> | undefined = undefined;
   #cacheGeneration = 0;
 
-  constructor(routing: Routing, neighbours: NeighbourTable, exceptions: PathExceptions, loopback: () => NetDevice) {
+  constructor(
+    routing: Routing,
+    neighbours: NeighbourTable,
+    exceptions: PathExceptions,
+    host: { readonly loopback: NetDevice },
+  ) {
     this.#routing = routing;
     this.#neighbours = neighbours;
     this.#exceptions = exceptions;
-    this.#loopback = loopback;
+    this.#host = host;
   }
 
   /** The way of a packet that this host makes. */
@@ -117,6 +122,7 @@ export class Resolver {
 
   /** By destination alone. */
   towards(destination: Ipv4Address): RoutedPath | NoPath {
+    this.#cache ??= new Map();
     const cache = this.#cache;
     if (this.#cacheGeneration !== this.#routing.generation || cache.size > CACHE_LIMIT) {
       cache.clear();
@@ -158,7 +164,7 @@ export class Resolver {
     }
     if (destination === 0) {
       destination = source === 0 ? IPV4_LOOPBACK : source;
-      return this.#path("local", this.#loopback(), destination, undefined, destination, undefined);
+      return this.#path("local", this.#host.loopback, destination, undefined, destination, undefined);
     }
     const route = routing.lookup({ destination, source, mark, ingress, egress: device });
     if (typeof route === "string") {
@@ -168,7 +174,7 @@ export class Resolver {
       return this.#path(groupKind(destination), device, destination, undefined, own, undefined);
     }
     if (route.type === "local") {
-      return this.#path("local", this.#loopback(), destination, undefined, route.source ?? destination, route);
+      return this.#path("local", this.#host.loopback, destination, undefined, route.source ?? destination, route);
     }
     const egress = route.device!;
     const redirected = this.#exceptions.size > 0 ? this.#exceptions.get(destination)?.gateway : undefined;

@@ -1,4 +1,7 @@
-/** One routing table: the longest matching prefix, then the smallest metric (RFC 1812 §5.2.4.3). One hash table a prefix length. */
+/**
+ * One routing table: the longest matching prefix, then the smallest metric (RFC 1812 §5.2.4.3). The few routes of a container are a list in
+ * that order; a table of many has one hash table a prefix length beside it.
+ */
 import { type Ipv4Address, maskOf } from "../wire/address.ts";
 import type { Route } from "./route.ts";
 
@@ -10,10 +13,15 @@ interface Level {
   readonly networks: Map<number, Route[]>;
 }
 
+const MOST_IN_LIST = 12;
+const NO_ROUTES: readonly Route[] = [];
+
 export class RouteTable {
   readonly id: number;
-  /** The lengths in use, longest first. */
-  readonly #levels: Level[] = [];
+  /** While they are few: the longest prefix first, those of one prefix together, the smallest metric first. Replaced as a whole. */
+  #few: readonly Route[] = NO_ROUTES;
+  /** Once they have been many: the lengths in use, longest first. */
+  #levels: Level[] | undefined = undefined;
   #count = 0;
 
   constructor(id: number) {
@@ -26,6 +34,13 @@ export class RouteTable {
 
   /** The best route to `address` that `admits` takes, longest prefix first. */
   lookup(address: Ipv4Address, admits: (route: Route) => boolean): Route | undefined {
+    if (this.#levels === undefined) {
+      for (const route of this.#few) {
+        const { destination } = route;
+        if (((address ^ destination.address) & maskOf(destination.length)) === 0 && admits(route)) return route;
+      }
+      return undefined;
+    }
     for (const level of this.#levels) {
       const routes = level.networks.get(address & level.mask);
       if (routes === undefined) continue;
@@ -34,33 +49,29 @@ export class RouteTable {
     return undefined;
   }
 
-  /** All routes to exactly this prefix. */
+  /** All routes to exactly this prefix, the smallest metric first. */
   exact(route: Pick<Route, "destination">): readonly Route[] {
     const { address, length } = route.destination;
-    return this.#level(length)?.networks.get(address & maskOf(length)) ?? [];
+    if (this.#levels === undefined) return this.#few.filter((other) => isTo(other, address, length));
+    return this.#level(length)?.networks.get(address & maskOf(length)) ?? NO_ROUTES;
   }
 
   /** Adds behind those of the same prefix and metric, or in front of them with `prepend`. */
   insert(route: Route, prepend = false): void {
-    const { address, length } = route.destination;
-    let level = this.#level(length);
-    if (level === undefined) {
-      level = { length, mask: maskOf(length), networks: new Map() };
-      const place = this.#levels.findIndex((other) => other.length < length);
-      this.#levels.splice(place < 0 ? this.#levels.length : place, 0, level);
-    }
-    const network = address & level.mask;
-    const routes = level.networks.get(network);
     this.#count++;
-    if (routes === undefined) {
-      level.networks.set(network, [route]);
-      return;
-    }
-    const index = routes.findIndex((other) => (prepend ? other.metric >= route.metric : other.metric > route.metric));
-    routes.splice(index < 0 ? routes.length : index, 0, route);
+    if (this.#levels !== undefined) this.#insertInLevel(this.#levels, route, prepend);
+    else if (this.#few.length < MOST_IN_LIST) this.#insertInList(route, prepend);
+    else this.#makeLevels(route, prepend);
   }
 
   remove(route: Route): void {
+    if (this.#levels === undefined) {
+      const index = this.#few.indexOf(route);
+      if (index < 0) return;
+      this.#few = this.#few.length === 1 ? NO_ROUTES : this.#few.filter((_, at) => at !== index);
+      this.#count--;
+      return;
+    }
     const { address, length } = route.destination;
     const level = this.#level(length);
     const network = address & maskOf(length);
@@ -79,12 +90,16 @@ export class RouteTable {
     this.remove(old);
   }
 
+  /** In the order in which they are looked at. */
+  *routes(): Iterable<Route> {
+    if (this.#levels === undefined) yield* this.#few;
+    else for (const level of this.#levels) for (const some of level.networks.values()) yield* some;
+  }
+
   /** As `ip route` lists them: by network, a shorter prefix before a longer one with the same network, then by metric. */
   list(): Route[] {
-    const routes: Route[] = [];
-    for (const level of this.#levels) for (const some of level.networks.values()) routes.push(...some);
     const network = (route: Route) => (route.destination.address & maskOf(route.destination.length)) >>> 0;
-    return routes
+    return [...this.routes()]
       .map((route, order) => ({ route, order }))
       .sort(
         (a, b) =>
@@ -95,8 +110,60 @@ export class RouteTable {
       .map((entry) => entry.route);
   }
 
+  #insertInList(route: Route, prepend: boolean): void {
+    const few = this.#few;
+    const { address, length } = route.destination;
+    let place = 0;
+    while (place < few.length && few[place]!.destination.length > length) place++;
+    let ofPrefix = place;
+    while (
+      ofPrefix < few.length &&
+      few[ofPrefix]!.destination.length === length &&
+      !isTo(few[ofPrefix]!, address, length)
+    )
+      ofPrefix++;
+    if (ofPrefix < few.length && isTo(few[ofPrefix]!, address, length)) place = ofPrefix;
+    while (place < few.length && isTo(few[place]!, address, length) && goesBehind(route, few[place]!, prepend)) place++;
+    this.#few = few.slice(0, place).concat(route, few.slice(place));
+  }
+
+  #makeLevels(route: Route, prepend: boolean): void {
+    const levels: Level[] = [];
+    this.#levels = levels;
+    for (const known of this.#few) this.#insertInLevel(levels, known, false);
+    this.#few = NO_ROUTES;
+    this.#insertInLevel(levels, route, prepend);
+  }
+
+  #insertInLevel(levels: Level[], route: Route, prepend: boolean): void {
+    const { address, length } = route.destination;
+    let level = this.#level(length);
+    if (level === undefined) {
+      level = { length, mask: maskOf(length), networks: new Map() };
+      const place = levels.findIndex((other) => other.length < length);
+      levels.splice(place < 0 ? levels.length : place, 0, level);
+    }
+    const network = address & level.mask;
+    const routes = level.networks.get(network);
+    if (routes === undefined) {
+      level.networks.set(network, [route]);
+      return;
+    }
+    const index = routes.findIndex((other) => !goesBehind(route, other, prepend));
+    routes.splice(index < 0 ? routes.length : index, 0, route);
+  }
+
   #level(length: number): Level | undefined {
-    for (const level of this.#levels) if (level.length === length) return level;
+    for (const level of this.#levels ?? []) if (level.length === length) return level;
     return undefined;
   }
+}
+
+function goesBehind(route: Route, other: Route, prepend: boolean): boolean {
+  return prepend ? other.metric < route.metric : other.metric <= route.metric;
+}
+
+function isTo(route: Route, address: Ipv4Address, length: number): boolean {
+  const { destination } = route;
+  return destination.length === length && ((destination.address ^ address) & maskOf(length)) === 0;
 }

@@ -2,8 +2,10 @@
  * The forwarding information base of a namespace: tables, rules, and the routes that come by themselves with addresses and devices
  * (net/ipv4/fib_frontend.c, fib_semantics.c). `generation` moves whenever an answer may have changed.
  */
+
 import { contains, type Ipv4Address, isLoopbackIpv4, maskOf, type Prefix } from "../wire/address.ts";
 import type { DeviceChange, NetDevice } from "./net-device.ts";
+import { OwnAddresses } from "./own-addresses.ts";
 import type { NoPath } from "./path.ts";
 import {
   type Route,
@@ -37,19 +39,24 @@ const DEFAULT_RULES: readonly Rule[] = [
   { priority: 32_767, table: TABLE_DEFAULT },
 ];
 
+const USUAL_TABLES: readonly number[] = [TABLE_LOCAL, TABLE_MAIN];
+const admitsAll = (): boolean => true;
+
 const SCOPE_ORDER: Record<RouteScope, number> = { global: 0, link: 253, host: 254 };
 
 export class Routing {
   generation = 1;
-  readonly #tables = new Map<number, RouteTable>();
-  #rules: Rule[] = [...DEFAULT_RULES];
+  // The two tables that every host has, and those of a few.
+  readonly #local = new RouteTable(TABLE_LOCAL);
+  readonly #main = new RouteTable(TABLE_MAIN);
+  #others: Map<number, RouteTable> | undefined = undefined;
+  #rules: readonly Rule[] = DEFAULT_RULES;
   #customRules = false;
-  /** Addresses of this host, as signed integers, and how many devices have each. */
-  readonly #local = new Map<number, number>();
-  readonly #devices: () => readonly NetDevice[];
+  readonly #own = new OwnAddresses();
+  readonly #devices: { readonly list: readonly NetDevice[] };
   readonly #shortcuts: Shortcuts;
 
-  constructor(devices: () => readonly NetDevice[], shortcuts: Shortcuts) {
+  constructor(devices: { readonly list: readonly NetDevice[] }, shortcuts: Shortcuts) {
     this.#devices = devices;
     this.#shortcuts = shortcuts;
   }
@@ -71,19 +78,17 @@ export class Routing {
 
   /** Is it the address of one of this host's devices? */
   hasAddress(address: Ipv4Address): boolean {
-    return this.#local.has(address | 0);
+    return this.#own.has(address);
   }
 
   /** This host's addresses, as signed integers. */
   ownAddresses(): Iterable<number> {
-    return this.#local.keys();
+    return this.#own.list();
   }
 
   /** Counts an address in (+1) or out (-1). */
   countAddress(address: Ipv4Address, by: 1 | -1): void {
-    const count = (this.#local.get(address | 0) ?? 0) + by;
-    if (count > 0) this.#local.set(address | 0, count);
-    else this.#local.delete(address | 0);
+    this.#own.count(address, by);
   }
 
   /** The route that a packet takes, by the rules; or why there is none. */
@@ -98,7 +103,7 @@ export class Routing {
   addressType(address: Ipv4Address): "unicast" | "local" | "broadcast" | "multicast" {
     if (address === 0xffff_ffff || address >>> 24 === 0) return "broadcast";
     if (address >>> 28 === 0xe) return "multicast";
-    const route = this.#tables.get(TABLE_LOCAL)?.lookup(address, () => true);
+    const route = this.#local.lookup(address, admitsAll);
     return route?.type === "local" ? "local" : route?.type === "broadcast" ? "broadcast" : "unicast";
   }
 
@@ -109,6 +114,15 @@ export class Routing {
   ): RouteProblem | undefined {
     const route = this.#complete(request);
     if ("errno" in route) return route;
+    return this.#put(route, mode);
+  }
+
+  /** A route of the kernel's own, complete and known to be right: `append`. */
+  addOwn(route: Route): void {
+    this.#put(route, "append");
+  }
+
+  #put(route: Route, mode: "create" | "replace" | "append" | "prepend" | "change"): RouteProblem | undefined {
     const table = this.table(route.table);
     const same = table.exact(route).filter((other) => other.metric === route.metric);
     if (mode === "create" && same.length > 0) return { errno: "EEXIST" };
@@ -128,7 +142,7 @@ export class Routing {
   /** `ip route del`: the first route that agrees with all that is given. ESRCH: there is none. */
   delete(request: RouteRequest): RouteProblem | undefined {
     const ownTable = request.type === "local" || request.type === "broadcast" ? TABLE_LOCAL : TABLE_MAIN;
-    const table = this.#tables.get(request.table ?? ownTable);
+    const table = this.#known(request.table ?? ownTable);
     const route = table?.exact(request).find((candidate) => agrees(candidate, request));
     if (table === undefined || route === undefined) return { errno: "ESRCH" };
     table.remove(route);
@@ -138,21 +152,26 @@ export class Routing {
 
   /** The routes of one table; of all tables when none is named. */
   list(table?: number): Route[] {
-    if (table !== undefined) return this.#tables.get(table)?.list() ?? [];
-    return this.tableIds.flatMap((id) => this.#tables.get(id)!.list());
+    if (table !== undefined) return this.#known(table)?.list() ?? [];
+    return this.tableIds.flatMap((id) => this.#known(id)!.list());
   }
 
   get tableIds(): number[] {
-    return [...this.#tables.keys()].sort((a, b) => a - b);
+    return [TABLE_LOCAL, TABLE_MAIN, ...(this.#others?.keys() ?? [])].sort((a, b) => a - b);
   }
 
   table(id: number): RouteTable {
-    let table = this.#tables.get(id);
+    let table = this.#known(id);
     if (table === undefined) {
       table = new RouteTable(id);
-      this.#tables.set(id, table);
+      this.#others ??= new Map();
+      this.#others.set(id, table);
     }
     return table;
+  }
+
+  #known(id: number): RouteTable | undefined {
+    return id === TABLE_MAIN ? this.#main : id === TABLE_LOCAL ? this.#local : this.#others?.get(id);
   }
 
   /** Without a priority a rule goes one in front of the first rule but one, as the kernel chooses. EEXIST: it is there. */
@@ -165,7 +184,8 @@ export class Routing {
     const whole: Rule = { ...rule, priority };
     if (this.#rules.some((other) => sameRule(other, whole))) return { errno: "EEXIST" };
     const index = this.#rules.findIndex((other) => other.priority > priority);
-    this.#rules.splice(index < 0 ? this.#rules.length : index, 0, whole);
+    const place = index < 0 ? this.#rules.length : index;
+    this.#rules = [...this.#rules.slice(0, place), whole, ...this.#rules.slice(place)];
     this.#rulesChanged();
     return undefined;
   }
@@ -174,7 +194,7 @@ export class Routing {
   deleteRule(rule: Partial<Rule>): RouteProblem | undefined {
     const index = this.#rules.findIndex((other) => agreesWithRule(other, rule));
     if (index < 0) return { errno: "ENOENT" };
-    this.#rules.splice(index, 1);
+    this.#rules = this.#rules.filter((_, at) => at !== index);
     this.#rulesChanged();
     return undefined;
   }
@@ -188,7 +208,7 @@ export class Routing {
       first ??= address.address;
     }
     if (first !== undefined) return first;
-    for (const other of this.#devices())
+    for (const other of this.#devices.list)
       for (const address of other.addresses)
         if (!address.secondary && address.scope !== "link" && SCOPE_ORDER[address.scope] <= SCOPE_ORDER[scope])
           return address.address;
@@ -208,7 +228,10 @@ export class Routing {
   }
 
   #removeRoutes(which: (route: Route) => boolean): void {
-    for (const table of this.#tables.values()) for (const route of table.list()) if (which(route)) table.remove(route);
+    for (const id of this.#others === undefined ? USUAL_TABLES : this.tableIds) {
+      const table = this.#known(id)!;
+      for (const route of [...table.routes()]) if (which(route)) table.remove(route);
+    }
     this.changed();
   }
 
@@ -225,7 +248,7 @@ export class Routing {
       if (rule.action === "unreachable") return "ENETUNREACH";
       if (rule.action === "prohibit") return "EACCES";
       if (rule.action === "blackhole") return "EINVAL";
-      const route = this.#tables.get(rule.table)?.lookup(flow.destination, admits);
+      const route = this.#known(rule.table)?.lookup(flow.destination, admits);
       if (route === undefined || route.type === "throw") continue;
       if (route.type === "unreachable") return "EHOSTUNREACH";
       if (route.type === "prohibit") return "EACCES";

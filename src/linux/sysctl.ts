@@ -64,13 +64,14 @@ export interface SysctlListener {
 
 export class Sysctl {
   /** What was set, by key; device keys too. */
-  readonly #values = new Map<string, readonly number[]>();
-  readonly #deviceNames = new Set<string>();
-  /** Devices with values of their own; all others share what the defaults give. */
-  readonly #special = new Set<string>(["lo"]);
-  readonly #deviceSettings = new Map<string, DeviceSettings>();
-  readonly #neighbourSettings = new Map<string, NeighbourSettings>();
-  readonly listeners: SysctlListener[] = [];
+  #values: Map<string, readonly number[]> | undefined = undefined;
+  #deviceNames: readonly string[] = NO_NAMES;
+  /** Devices with values of their own beside `lo`; all others share what the defaults give. */
+  #special: readonly string[] = NO_NAMES;
+  /** Worked out of the values, by device name; undefined: none asked for since they last changed. */
+  #deviceSettings: Map<string, DeviceSettings> | undefined = undefined;
+  #neighbourSettings: Map<string, NeighbourSettings> | undefined = undefined;
+  readonly listeners: SysctlListener[];
 
   // Read on the way of packets: kept beside the values.
   defaultTtl = 64;
@@ -85,28 +86,31 @@ export class Sysctl {
   /** br_netfilter shows bridged IPv4 packets to iptables. */
   bridgeCallsIptables = false;
 
+  constructor(listeners: SysctlListener[] = []) {
+    this.listeners = listeners;
+  }
+
   addDevice(name: string): void {
-    this.#deviceNames.add(name);
+    this.#deviceNames = without(this.#deviceNames, name).concat(name);
   }
 
   removeDevice(name: string): void {
-    this.#deviceNames.delete(name);
-    this.#special.delete(name);
-    for (const key of [...this.#values.keys()])
-      if (key.startsWith(`${CONF}${name}.`) || key.startsWith(`${NEIGH}${name}.`)) this.#values.delete(key);
+    this.#deviceNames = without(this.#deviceNames, name);
+    this.#special = without(this.#special, name);
+    for (const key of [...(this.#values?.keys() ?? [])])
+      if (key.startsWith(`${CONF}${name}.`) || key.startsWith(`${NEIGH}${name}.`)) this.#values?.delete(key);
     this.#forgetSettings();
   }
 
   /** The values that were set go with the device. */
   renameDevice(from: string, to: string): void {
-    this.#deviceNames.delete(from);
-    this.#deviceNames.add(to);
-    if (this.#special.delete(from)) this.#special.add(to);
+    this.#deviceNames = [...without(this.#deviceNames, from), to];
+    if (this.#special.includes(from)) this.#special = [...without(this.#special, from), to];
     for (const prefix of [`${CONF}${from}.`, `${NEIGH}${from}.`])
-      for (const [key, values] of [...this.#values]) {
+      for (const [key, values] of [...(this.#values ?? [])]) {
         if (!key.startsWith(prefix)) continue;
-        this.#values.delete(key);
-        this.#values.set(prefix.slice(0, prefix.length - from.length - 1) + to + key.slice(prefix.length - 1), values);
+        this.#values?.delete(key);
+        this.#values?.set(prefix.slice(0, prefix.length - from.length - 1) + to + key.slice(prefix.length - 1), values);
       }
     this.#forgetSettings();
   }
@@ -159,23 +163,25 @@ export class Sysctl {
 
   /** What holds for a device, by its name. */
   device(name: string): DeviceSettings {
-    const special = this.#special.has(name);
-    if (this.#values.size === 0) return special ? UNTOUCHED_LOOPBACK : UNTOUCHED_DEVICE;
+    const special = this.#isSpecial(name);
+    if (this.#values === undefined) return special ? UNTOUCHED_LOOPBACK : UNTOUCHED_DEVICE;
     const key = special ? name : "default";
-    let settings = this.#deviceSettings.get(key);
+    let settings = this.#deviceSettings?.get(key);
     if (settings === undefined) {
       settings = this.combined(key);
+      this.#deviceSettings ??= new Map();
       this.#deviceSettings.set(key, settings);
     }
     return settings;
   }
 
   neighbour(name: string): NeighbourSettings {
-    const owner = this.#special.has(name) ? name : "default";
-    if (this.#values.size === 0) return UNTOUCHED_NEIGHBOUR;
-    let settings = this.#neighbourSettings.get(owner);
+    if (this.#values === undefined) return UNTOUCHED_NEIGHBOUR;
+    const owner = this.#isSpecial(name) ? name : "default";
+    let settings = this.#neighbourSettings?.get(owner);
     if (settings === undefined) {
       settings = this.neighbourDefaults(owner);
+      this.#neighbourSettings ??= new Map();
       this.#neighbourSettings.set(owner, settings);
     }
     return settings;
@@ -247,7 +253,7 @@ export class Sysctl {
     const name = key.slice(start, dot).replaceAll("/", ".");
     const last = key.slice(dot + 1);
     const special = name === "default" || (ofDevice && name === "all");
-    if (!special && !this.#deviceNames.has(name)) return undefined;
+    if (!special && !this.#deviceNames.includes(name)) return undefined;
     let definition = ofDevice ? DEVICE_KEYS.get(last) : NEIGHBOUR_KEYS.get(last);
     if (definition === undefined && !ofDevice && name === "default") definition = NEIGHBOUR_TABLE_KEYS.get(last);
     if (definition === undefined) return undefined;
@@ -255,14 +261,14 @@ export class Sysctl {
   }
 
   #read(key: string, definition: SysctlKey): readonly number[] {
-    const set = this.#values.get(key);
+    const set = this.#values?.get(key);
     if (set !== undefined) return set;
     const last = key.slice(key.lastIndexOf(".") + 1);
     if (key.startsWith(NEIGH)) {
       const alias = NEIGHBOUR_ALIASES.get(last);
       if (alias !== undefined)
         return [Math.floor(this.number(`${key.slice(0, key.lastIndexOf("."))}.${alias[0]}`) / alias[1])];
-      return this.#values.get(`${NEIGH}default.${last}`) ?? definition.values;
+      return this.#values?.get(`${NEIGH}default.${last}`) ?? definition.values;
     }
     if (key.startsWith(`${CONF}all.`)) {
       const value = ALL_DEFAULTS.get(last);
@@ -270,7 +276,7 @@ export class Sysctl {
     }
     // IPsec has no business on the loopback device, whatever the default says.
     if (key === `${CONF}lo.disable_xfrm` || key === `${CONF}lo.disable_policy`) return ON;
-    if (key.startsWith(CONF)) return this.#values.get(`${CONF}default.${last}`) ?? definition.values;
+    if (key.startsWith(CONF)) return this.#values?.get(`${CONF}default.${last}`) ?? definition.values;
     return definition.values;
   }
 
@@ -287,23 +293,32 @@ export class Sysctl {
     // inet_forward_change: the host becomes a router, or no longer is one, on every device.
     if (key === "net.ipv4.ip_forward" || key === `${CONF}all.forwarding`) {
       const on = values[0] === 0 ? 0 : 1;
-      this.#values.set("net.ipv4.ip_forward", [on]);
-      this.#values.set(`${CONF}all.accept_redirects`, [1 - on]);
+      this.#valuesToSet().set("net.ipv4.ip_forward", [on]);
+      this.#valuesToSet().set(`${CONF}all.accept_redirects`, [1 - on]);
       for (const name of ["all", "default", ...this.#deviceNames]) this.#put(`${CONF}${name}.forwarding`, [on]);
     }
   }
 
   #put(key: string, values: readonly number[]): void {
-    this.#values.set(key, values);
+    this.#valuesToSet().set(key, values);
     const prefix = key.startsWith(CONF) ? CONF : key.startsWith(NEIGH) ? NEIGH : undefined;
     if (prefix === undefined) return;
     const name = key.slice(prefix.length, key.lastIndexOf("."));
-    if (name !== "all" && name !== "default") this.#special.add(name);
+    if (name !== "all" && name !== "default" && !this.#isSpecial(name)) this.#special = [...this.#special, name];
+  }
+
+  #valuesToSet(): Map<string, readonly number[]> {
+    this.#values ??= new Map();
+    return this.#values;
+  }
+
+  #isSpecial(name: string): boolean {
+    return name === "lo" || this.#special.includes(name);
   }
 
   #forgetSettings(): void {
-    this.#deviceSettings.clear();
-    this.#neighbourSettings.clear();
+    this.#deviceSettings = undefined;
+    this.#neighbourSettings = undefined;
   }
 
   #refresh(): void {
@@ -322,6 +337,11 @@ export class Sysctl {
 }
 
 const ON: readonly number[] = [1];
+const NO_NAMES: readonly string[] = [];
+
+function without(names: readonly string[], name: string): readonly string[] {
+  return names.includes(name) ? names.filter((other) => other !== name) : names;
+}
 
 /** What holds while nothing was set: shared by all namespaces. */
 const UNTOUCHED = new Sysctl();

@@ -32,8 +32,8 @@ export interface UdpEndpoint extends DatagramTaker {
 export class Udp implements ProtocolHandler {
   readonly #core: Ipv4Core;
   readonly #ipv4: Ipv4;
-  readonly #byPort = new Map<number, UdpEndpoint[]>();
-  readonly #tunnels = new Map<number, DatagramTaker>();
+  #byPort: Map<number, UdpEndpoint[]> = NO_ENDPOINTS;
+  #tunnels: Map<number, DatagramTaker> = NO_TUNNELS;
   // The port that was asked for last: trains of datagrams go to one.
   #lastPort = -1;
   #lastEndpoints: readonly UdpEndpoint[] = NONE;
@@ -47,6 +47,7 @@ export class Udp implements ProtocolHandler {
   /** `taker` gets the port's whole packets, their UDP checksum verified. EADDRINUSE: somebody has the port. */
   registerTunnel(port: number, taker: DatagramTaker): Errno | undefined {
     if (this.#tunnels.has(port) || this.#byPort.has(port)) return "EADDRINUSE";
+    if (this.#tunnels === NO_TUNNELS) this.#tunnels = new Map();
     this.#tunnels.set(port, taker);
     this.#core.frames.forgetShortcuts();
     return undefined;
@@ -70,6 +71,7 @@ export class Udp implements ProtocolHandler {
   /** Takes a port for a socket; EADDRINUSE: another has it and they do not share. */
   bind(endpoint: UdpEndpoint, address: Ipv4Address, port: number): Errno | undefined {
     if (this.#conflicts(endpoint, address, port)) return "EADDRINUSE";
+    if (this.#byPort === NO_ENDPOINTS) this.#byPort = new Map();
     const others = this.#byPort.get(port);
     // The newest is found first.
     if (others === undefined) this.#byPort.set(port, [endpoint]);
@@ -228,7 +230,10 @@ export class Udp implements ProtocolHandler {
   }
 }
 
+// Of hosts without sockets: shared by all, never written.
 const NONE: readonly UdpEndpoint[] = [];
+const NO_ENDPOINTS = new Map<number, UdpEndpoint[]>();
+const NO_TUNNELS = new Map<number, DatagramTaker>();
 
 /** The socket that says most about the datagram: bound address, connected peer, device count one each; among equals the newest. */
 function bestMatch(

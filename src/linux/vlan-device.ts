@@ -113,8 +113,8 @@ class VlanDriver implements Driver, DeviceListener {
     this.#device = device;
     this.#demultiplexer = demultiplexer;
     demultiplexer.add(this.vid, device);
-    this.real.listeners.push(this);
-    device.listeners.push(this);
+    this.real.listen(this);
+    device.listen(this);
     device.setCarrier(this.real.running);
   }
 
@@ -130,7 +130,7 @@ class VlanDriver implements Driver, DeviceListener {
       this.#device = undefined;
       this.#demultiplexer?.delete(this.vid);
       const other = changed === device ? this.real : device;
-      other.listeners.splice(other.listeners.indexOf(this), 1);
+      other.unlisten(this);
       if (changed === this.real) {
         device.setCarrier(false);
         device.setUp(false);

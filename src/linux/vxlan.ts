@@ -66,8 +66,8 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
     assert(this.#device === undefined, "a VXLAN driver connected twice");
     this.#device = device;
     this.#receiver = this.underlay.clock.register(device);
-    device.listeners.push(this);
-    this.settings.device?.listeners.push(this);
+    device.listen(this);
+    this.settings.device?.listen(this);
     this.#ports.register(this);
     const { remote } = this.settings;
     if (remote !== undefined)
@@ -217,9 +217,7 @@ export class Vxlan implements Driver, DeviceListener, VxlanEndpoint, VxlanOwner,
     this.#stop();
     this.fdb.flush();
     this.#ports.forget(this);
-    const below = this.settings.device?.listeners;
-    const index = below?.indexOf(this) ?? -1;
-    if (index >= 0) below?.splice(index, 1);
+    this.settings.device?.unlisten(this);
   }
 
   #answerArp(frame: FrameId): void {

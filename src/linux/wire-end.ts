@@ -9,7 +9,7 @@ import type { Clock, ReceiverId } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import type { FrameId, FrameStore } from "./frame-store.ts";
 import { forkLinkStreams, LinkImpairment, type LinkStreams } from "./link-impairment.ts";
-import { isPlain, type LinkSettings, PERFECT_LINK } from "./link-settings.ts";
+import { isPlain, type LinkSettings } from "./link-settings.ts";
 import type { DeviceChange, DeviceListener, Driver, NetDevice } from "./net-device.ts";
 import { QUEUE_FULL, TransmitQueue } from "./transmit-queue.ts";
 
@@ -32,13 +32,13 @@ export class WireEnd implements Driver, DeviceListener {
   #settings: LinkSettings;
   #streams: LinkStreams | undefined = undefined;
 
-  /** A perfect cable of the given delay; `clock.random` is the root of the run's chance. */
-  constructor(clock: Clock & { readonly random: Random }, frames: FrameStore, delayNs: Nanoseconds) {
+  /** `cable` holds until `settings` are set: a plain link. `clock.random` is the root of the run's chance. */
+  constructor(clock: Clock & { readonly random: Random }, frames: FrameStore, cable: LinkSettings) {
     this.#clock = clock;
     this.#frames = frames;
     this.#random = clock.random;
-    this.#delayNs = delayNs;
-    this.#settings = { ...PERFECT_LINK, delayNs };
+    this.#delayNs = cable.delayNs;
+    this.#settings = cable;
   }
 
   get device(): NetDevice | undefined {
@@ -93,8 +93,8 @@ export class WireEnd implements Driver, DeviceListener {
     this.#device = device;
     this.#peer = peer;
     this.#peerReceiver = peerReceiver;
-    device.listeners.push(this);
-    peer.listeners.push(this);
+    device.listen(this);
+    peer.listen(this);
     device.setCarrier(device.up && peer.up);
   }
 

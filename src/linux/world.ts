@@ -5,6 +5,7 @@ import { Simulation } from "../sim/simulation.ts";
 import { MICROSECOND, type Nanoseconds } from "../sim/time.ts";
 import type { MacAddress } from "../wire/address.ts";
 import { FrameStore } from "./frame-store.ts";
+import { type LinkSettings, PERFECT_LINK } from "./link-settings.ts";
 import { type DeviceWatcher, NetworkNamespace } from "./namespace.ts";
 import type { NetDevice } from "./net-device.ts";
 import { DEFAULT_STORM_LIMIT, StormGuard } from "./storm-guard.ts";
@@ -34,6 +35,8 @@ export class World {
   readonly stormGuard: StormGuard | undefined;
   /** Told of every device that comes into a namespace made from now on. */
   deviceWatcher: DeviceWatcher | undefined = undefined;
+  /** What every link is until it gets settings of its own. */
+  readonly #cable: LinkSettings;
   readonly #namespaces = new Map<string, NetworkNamespace>();
 
   constructor(settings: WorldSettings) {
@@ -41,6 +44,7 @@ export class World {
     this.simulation = new Simulation(this.random);
     this.frames = new FrameStore(this.simulation);
     this.crossingNs = settings.crossingNs ?? MICROSECOND;
+    this.#cable = { ...PERFECT_LINK, delayNs: this.crossingNs };
     this.stormGuard =
       settings.stormLimit === 0
         ? undefined
@@ -74,8 +78,8 @@ export class World {
     a: LinkEnd,
     b: LinkEnd,
   ): { a: NetDevice; b: NetDevice; aToB: WireEnd; bToA: WireEnd } {
-    const aToB = new WireEnd(this.simulation, this.frames, this.crossingNs);
-    const bToA = new WireEnd(this.simulation, this.frames, this.crossingNs);
+    const aToB = new WireEnd(this.simulation, this.frames, this.#cable);
+    const bToA = new WireEnd(this.simulation, this.frames, this.#cable);
     const deviceA = a.namespace.addDevice({
       name: a.name,
       kind,

@@ -4,25 +4,31 @@
  * with FNV-1a (32 bits, four times with different bases).
  */
 export class Random {
+  // The name's hashes, from which those of a fork's longer name go on: the name itself is not kept.
+  readonly #keyA: number;
+  readonly #keyB: number;
+  readonly #keyC: number;
   #a: number;
   #b: number;
   #c: number;
   #counter: number;
-  readonly #key: string;
 
-  /** `seed` may be any text or integer; equal seeds give equal streams on every machine. */
-  constructor(seed: string | number) {
-    this.#key = String(seed);
-    this.#a = fnv1a(this.#key, 0x811c9dc5);
-    this.#b = fnv1a(this.#key, 0x2f0b4c47);
-    this.#c = fnv1a(this.#key, 0x6d2b79f5);
+  /** `seed` may be any text or integer; equal seeds give equal streams on every machine. With `parent` the seed goes on where that one's ends. */
+  constructor(seed: string | number, parent?: Random) {
+    const key = String(seed);
+    this.#keyA = fnv1a(key, parent === undefined ? 0x811c9dc5 : parent.#keyA);
+    this.#keyB = fnv1a(key, parent === undefined ? 0x2f0b4c47 : parent.#keyB);
+    this.#keyC = fnv1a(key, parent === undefined ? 0x6d2b79f5 : parent.#keyC);
+    this.#a = this.#keyA;
+    this.#b = this.#keyB;
+    this.#c = this.#keyC;
     this.#counter = 1;
     for (let round = 0; round < 12; round++) this.u32();
   }
 
   /** A stream of its own, decided by this stream's seed and `name` alone, whatever has been drawn so far. */
   fork(name: string): Random {
-    return new Random(`${this.#key}/${name}`);
+    return new Random(`/${name}`, this);
   }
 
   /** 32 random bits, 0 to 2^32 - 1. */

@@ -1,9 +1,11 @@
 /** A bridge with hosts' ends on its ports: frames are sent by hand and what arrives is written down. */
+
 import { expect } from "vitest";
 import { type Bridge, type BridgeHost, type BridgeOptions, createBridge } from "../../src/linux/bridge.ts";
 import type { BridgeHooks } from "../../src/linux/bridge-hooks.ts";
 import { BridgePort } from "../../src/linux/bridge-port.ts";
 import { type FrameId, FrameStore } from "../../src/linux/frame-store.ts";
+import { PERFECT_LINK } from "../../src/linux/link-settings.ts";
 import { type DeviceKind, type Driver, NetDevice, type ProtocolStack } from "../../src/linux/net-device.ts";
 import type { StormGuard } from "../../src/linux/storm-guard.ts";
 import { WireEnd } from "../../src/linux/wire-end.ts";
@@ -92,8 +94,8 @@ export class BridgeLab {
     nearName: string,
     farName = "eth0",
   ): { near: NetDevice; far: NetDevice } {
-    const toFar = new WireEnd(this.simulation, this.frames, 1_000);
-    const toNear = new WireEnd(this.simulation, this.frames, 1_000);
+    const toFar = new WireEnd(this.simulation, this.frames, { ...PERFECT_LINK, delayNs: 1_000 });
+    const toNear = new WireEnd(this.simulation, this.frames, { ...PERFECT_LINK, delayNs: 1_000 });
     const a = near.addDevice({ name: nearName, kind: "veth", address: nearMac(number), mtu: 1500, driver: toFar });
     const b = far.addDevice({ name: farName, kind: "veth", address: farMac(number), mtu: 1500, driver: toNear });
     toFar.connect(a, b, this.simulation.register(b));

@@ -72,7 +72,7 @@ describe("A link", () => {
     const namespace = world.createNamespace("n");
     const link = world.createLink("veth", { namespace, name: "v0" }, { namespace, name: "v1" });
     const heard: string[] = [];
-    link.a.listeners.push({ deviceChanged: (device, change) => heard.push(`${device.name} ${change}`) });
+    link.a.listen({ deviceChanged: (device, change) => heard.push(`${device.name} ${change}`) });
     expect([link.a.carrier, link.b.carrier]).toEqual([false, false]);
     link.a.setUp(true);
     expect([link.a.carrier, link.b.carrier]).toEqual([false, false]);

@@ -285,7 +285,7 @@ export class Netfilter implements PacketHooks, PacketServices, DeviceListener {
   #watch(device: NetDevice): void {
     if (this.#watched.has(device)) return;
     this.#watched.add(device);
-    device.listeners.push(this);
+    device.listen(this);
   }
 
   #refresh(): void {

@@ -79,7 +79,7 @@ export class Netem implements ConfiguredQdisc, DeviceListener {
     this.#corruptedBits = random.fork("corrupted bits");
     this.#delays = new CorrelatedRandom(random.fork("delay"), options.delayCorrelationPartsPerMillion);
     this.#reorderings = new CorrelatedRandom(random.fork("reorder"), options.reorderCorrelationPartsPerMillion);
-    device.listeners.push(this);
+    device.listen(this);
   }
 
   get backlogFrames(): number {
@@ -133,8 +133,7 @@ export class Netem implements ConfiguredQdisc, DeviceListener {
   /** The qdisc is taken off its device. */
   remove(): void {
     this.reset();
-    const index = this.#device.listeners.indexOf(this);
-    if (index >= 0) this.#device.listeners.splice(index, 1);
+    this.#device.unlisten(this);
   }
 
   /** What `tc qdisc show` prints behind the handle. */

@@ -74,7 +74,7 @@ export class Tbf implements ConfiguredQdisc, DeviceListener {
     this.#tokensNs = this.#bufferNs;
     this.#peakTokensNs = this.#peakBufferNs;
     this.#checkedNs = clock.nowNs;
-    device.listeners.push(this);
+    device.listen(this);
   }
 
   get backlogFrames(): number {
@@ -120,8 +120,7 @@ export class Tbf implements ConfiguredQdisc, DeviceListener {
   /** The qdisc is taken off its device: `tc qdisc del`, or another takes its place. */
   remove(): void {
     this.reset();
-    const index = this.#device.listeners.indexOf(this);
-    if (index >= 0) this.#device.listeners.splice(index, 1);
+    this.#device.unlisten(this);
   }
 
   /** What `tc qdisc show` prints behind the handle. */

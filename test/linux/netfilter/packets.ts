@@ -173,7 +173,7 @@ export class Bench {
       namespaceName: "bench",
     });
     const { address, length } = net(prefix);
-    device.addresses.push({ address, length, broadcast: undefined, secondary: false, scope: "global", peer: address });
+    device.addresses = [{ address, length, broadcast: undefined, secondary: false, scope: "global", peer: address }];
     return device;
   }
 }
