@@ -24,11 +24,15 @@ interface Level {
 }
 
 const LENGTH_UNIT = 0x1_0000_0000; // above 32 bits of age
+/** Messages are copied into chunks: one buffer for some fifty of them instead of one each. */
+const CHUNK_BYTES = 4_096;
 
 export class BroadcastQueue {
   /** By how often they were sent. */
   readonly #levels: Level[] = [];
   readonly #bySubject = new Map<string, Rumour>();
+  #chunk = new Uint8Array(0);
+  #chunkAt = 0;
   #length = 0;
   #order = 0;
   readonly #multiplier: number;
@@ -52,7 +56,7 @@ export class BroadcastQueue {
       old.finished?.();
     }
     const rank = message.length * LENGTH_UNIT + this.#order++;
-    const rumour = { subject, message, rank, transmissions: 0, finished };
+    const rumour = { subject, message: this.#copy(message), rank, transmissions: 0, finished };
     if (subject !== undefined) this.#bySubject.set(subject, rumour);
     this.#insert(rumour);
   }
@@ -84,6 +88,17 @@ export class BroadcastQueue {
     }
     for (const rumour of taken) if (rumour.transmissions >= limit) rumour.finished?.();
     return messages;
+  }
+
+  #copy(message: Uint8Array): Uint8Array {
+    if (this.#chunkAt + message.length > this.#chunk.length) {
+      this.#chunk = new Uint8Array(Math.max(CHUNK_BYTES, message.length));
+      this.#chunkAt = 0;
+    }
+    const copy = this.#chunk.subarray(this.#chunkAt, this.#chunkAt + message.length);
+    copy.set(message);
+    this.#chunkAt += message.length;
+    return copy;
   }
 
   #insert(rumour: Rumour): void {

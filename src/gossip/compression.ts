@@ -7,12 +7,15 @@ import { MsgpackWriter, parseMap } from "./msgpack.ts";
 /** Neither a datagram nor a push-pull opens to more: memberlist's own limit of a push-pull state. */
 export const MOST_BYTES = 20 * 1024 * 1024;
 const LZW = 0;
+/** At most: the type, the map's head, two keys, a number, and how long the rest is. */
+const HEADER_BYTES = 17;
 
 export function compress(message: Uint8Array): Uint8Array {
-  const writer = new MsgpackWriter(COMPRESS);
+  const compressed = lzw.compress(message);
+  const writer = new MsgpackWriter(COMPRESS, HEADER_BYTES + compressed.length);
   writer.map(2);
   field(writer, "Algo").uint(LZW);
-  field(writer, "Buf").raw(lzw.compress(message));
+  field(writer, "Buf").raw(compressed);
   return writer.finish();
 }
 

@@ -92,7 +92,7 @@ export function compress(bytes: Uint8Array): Uint8Array {
     bits >>>= 8;
     count -= 8;
   }
-  return output.slice(0, at);
+  return output.subarray(0, at);
 }
 
 /** What `compress` was given, or undefined when the bytes are no such thing or open to more than `mostBytes`. */
@@ -122,7 +122,7 @@ export function decompress(bytes: Uint8Array, mostBytes: number): Uint8Array | u
       last = NONE;
       continue;
     }
-    if (code === END) return output.slice(0, length);
+    if (code === END) return output.subarray(0, length);
     if (code > highest || (code === highest && code > END && last === NONE)) return undefined;
     const taken = code;
     let depth = 0;

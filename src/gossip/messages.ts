@@ -5,7 +5,7 @@
 import type { Ipv4Address } from "../wire/address.ts";
 import { getU32, putU32 } from "../wire/bytes.ts";
 import type { Malformed } from "./malformed.ts";
-import { asText, type Fields, MsgpackWriter, parseMap, type Scalar } from "./msgpack.ts";
+import { asText, type Fields, MsgpackWriter, parseMap, parseScalar, type Scalar, valueAt } from "./msgpack.ts";
 
 export const PING = 0;
 export const INDIRECT_PING = 1;
@@ -158,10 +158,11 @@ export function parse(bytes: Uint8Array, at = 0, end = bytes.length): Message | 
 /** Of an alive message, which is most of what a large cluster hears again and again: whom it is about, before the rest is read. */
 export function aliveSubject(bytes: Uint8Array): { readonly node: string; readonly incarnation: number } | undefined {
   if (bytes[0] !== ALIVE) return undefined;
-  const parsed = parseMap(bytes, 1, bytes.length);
-  if (typeof parsed === "string") return undefined;
-  const node = asText(parsed.fields.get("Node"));
-  const incarnation = asUint(parsed.fields.get("Incarnation"));
+  const nodeAt = valueAt(bytes, 1, bytes.length, "Node");
+  const incarnationAt = valueAt(bytes, 1, bytes.length, "Incarnation");
+  if (nodeAt < 0 || incarnationAt < 0) return undefined;
+  const node = asText(parseScalar(bytes, nodeAt));
+  const incarnation = asUint(parseScalar(bytes, incarnationAt));
   return node === undefined || incarnation === undefined ? undefined : { node, incarnation };
 }
 

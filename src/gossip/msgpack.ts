@@ -54,11 +54,12 @@ const SHORT_TEXT = 32;
 
 /** Writes one value after the other; the caller keeps the order of the keys. */
 export class MsgpackWriter {
-  #bytes = new Uint8Array(USUAL_BYTES);
+  #bytes: Uint8Array;
   #length = 0;
 
-  /** `type` is memberlist's type byte in front of everything; absent: none. */
-  constructor(type?: number) {
+  /** `type` is memberlist's type byte in front of everything; absent: none. `capacityBytes`: how much is to be expected. */
+  constructor(type?: number, capacityBytes = USUAL_BYTES) {
+    this.#bytes = new Uint8Array(capacityBytes);
     if (type !== undefined) this.#bytes[this.#length++] = type;
   }
 
@@ -133,7 +134,7 @@ export class MsgpackWriter {
   }
 
   finish(): Uint8Array {
-    return this.#bytes.slice(0, this.#length);
+    return this.#bytes.subarray(0, this.#length);
   }
 
   #room(count: number): void {
@@ -172,6 +173,23 @@ export function parseMap(bytes: Uint8Array, at: number, end: number): ParsedMap 
   return { fields, end: at };
 }
 
+/** Where the value of `key` starts in the map at `at`, without reading the rest; -1 when it is not found. */
+export function valueAt(bytes: Uint8Array, at: number, end: number, key: string): number {
+  if (at >= end || (bytes[at]! & 0xf0) !== 0x80) return -1;
+  const count = bytes[at]! & 0x0f;
+  let place = at + 1;
+  for (let index = 0; index < count; index++) {
+    const keyAt = rawAt(bytes, place, end);
+    const value = endOf(bytes, place, end);
+    if (typeof keyAt === "string" || typeof value === "string") return -1;
+    const next = endOf(bytes, value, end);
+    if (typeof next === "string") return -1;
+    if (isText(key, bytes, keyAt, value)) return value;
+    place = next;
+  }
+  return -1;
+}
+
 export function asText(value: Scalar | undefined): string | undefined {
   return value instanceof Uint8Array ? decodeText(value) : undefined;
 }
@@ -195,7 +213,7 @@ function isText(text: string, bytes: Uint8Array, at: number, end: number): boole
 }
 
 /** The scalar at `at`, which `endOf` has found good. */
-function parseScalar(bytes: Uint8Array, at: number): Scalar {
+export function parseScalar(bytes: Uint8Array, at: number): Scalar {
   const head = bytes[at]!;
   if (head <= 0x7f) return head;
   switch (head) {
