@@ -20,6 +20,8 @@ export const NO_LEADER: Status = status(
     "Make sure more than half of the managers are online.",
 );
 
+const STOPPED: Status = status("Unavailable", "raft: failed to process the request: node is stopped");
+
 export interface LeaderView {
   readonly ownId: RaftId;
   readonly leader: RaftId | undefined;
@@ -31,6 +33,7 @@ export class LeaderConnection {
   readonly #raft: LeaderView;
   readonly #clock: Clock;
   readonly #waiting = new Set<Timer>();
+  #isStopped = false;
 
   constructor(raft: LeaderView, clock: Clock) {
     this.#raft = raft;
@@ -48,6 +51,10 @@ export class LeaderConnection {
 
   /** Looks once a second; `found` may be called at once. Whoever has a deadline cancels. */
   locate(found: (leader: LeaderOrNone) => void): Cancel {
+    if (this.#isStopped) {
+      found({ kind: "none", status: STOPPED });
+      return () => {};
+    }
     const leader = this.now;
     if (leader !== undefined) {
       found(leader);
@@ -75,6 +82,7 @@ export class LeaderConnection {
 
   /** Nobody who waits hears any more. */
   stop(): void {
+    this.#isStopped = true;
     for (const timer of this.#waiting) timer.stop();
     this.#waiting.clear();
   }

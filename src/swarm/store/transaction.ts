@@ -3,8 +3,8 @@
  * store takes in when they are committed and forgets when they are not.
  */
 import type { Nanoseconds } from "../../sim/time.ts";
-import type { Meta } from "../api/parts.ts";
 import type { Cluster, Service, Task } from "../api/objects.ts";
+import type { Meta } from "../api/parts.ts";
 import type { Kind } from "../api/store-action.ts";
 import { nameKey, slotKey, type Tables } from "./tables.ts";
 import type { Change, ObjectOf, Referred, Refused, StoreView, Transaction } from "./view.ts";

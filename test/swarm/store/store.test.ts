@@ -220,6 +220,30 @@ describe("the managers' store", () => {
     );
   });
 
+  it("keeps ids in their order, however many come and go between two looks", () => {
+    const id = fc.nat(400).map((number) => `t${number}`);
+    const write = fc.record({ isCreated: fc.boolean(), ids: fc.array(id, { maxLength: 150 }) });
+    fc.assert(
+      fc.property(fc.array(write, { maxLength: 6 }), (writes) => {
+        const { store } = newStore();
+        const known = new Set<string>();
+        for (const { isCreated, ids } of writes) {
+          store.update((tx) => {
+            for (const id of ids) {
+              if (isCreated) tx.create("task", task(id, "s", 1));
+              else tx.remove("task", id);
+              if (isCreated) known.add(id);
+              else known.delete(id);
+            }
+          });
+          expect([...store.all("task")].map(({ id }) => id)).toEqual([...known].sort());
+          const withPrefix = [...known].filter((id) => id.startsWith("t1")).sort();
+          expect(store.byIdPrefix("task", "t1").map(({ id }) => id)).toEqual(withPrefix);
+        }
+      }),
+    );
+  });
+
   it("saves equal stores as equal bytes, in whatever order they were written", () => {
     const a = newStore().store;
     const b = newStore().store;
