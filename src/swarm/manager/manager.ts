@@ -1,6 +1,6 @@
 /**
- * A manager (swarmkit manager/manager.go): serves the API on port 2377, is a member of raft, keeps the store, passes on to the leader what only the leader
- * answers, and does the leader's work while it leads.
+ * A manager (swarmkit manager/manager.go): serves the API on port 2377 (remote-api.ts), is a member of raft, keeps the store, passes on to the leader what
+ * only the leader answers, and does the leader's work while it leads.
  */
 import type { NetworkNamespace } from "../../linux/namespace.ts";
 import { drawId, type RaftId } from "../../raft/messages.ts";
@@ -10,43 +10,28 @@ import type { Clock } from "../../sim/simulation.ts";
 import { type Nanoseconds, SECOND } from "../../sim/time.ts";
 import { formatIpv4, type Ipv4Address } from "../../wire/address.ts";
 import type { ManagerStatus } from "../api/objects.ts";
-import { callerOf, type Identify, refuseCaller, remoteAddress } from "../ca/caller.ts";
+import type { Identify } from "../ca/caller.ts";
 import { authorityWork } from "../ca/certificate-authority.ts";
-import { type Caller, forwardMetadata, type Identity } from "../ca/identity.ts";
+import type { Identity } from "../ca/identity.ts";
 import type { Pki } from "../ca/pki.ts";
 import type { Security } from "../grpc/security.ts";
-import { GrpcServer, type ServerCall } from "../grpc/server.ts";
-import { formatStatus, OK, type Status, status } from "../grpc/status.ts";
+import { formatStatus } from "../grpc/status.ts";
 import type { Store } from "../store/store.ts";
-import type { Cancel, Channel, Result } from "./channel.ts";
+import type { Cancel, Channel } from "./channel.ts";
 import { type ClusterBeginnings, createFirstObjects } from "./first-objects.ts";
-import { Health } from "./health.ts";
 import { LeaderConnection } from "./leader-connection.ts";
 import { LeaderServices } from "./leader-services.ts";
-import type { Allowed, LeaderWork, ManagerList } from "./leader-work.ts";
+import type { LeaderWork, ManagerList } from "./leader-work.ts";
 import { LocalChannel } from "./local-channel.ts";
 import type { ManagerDisk } from "./manager-disk.ts";
 import { ManagerRaft } from "./manager-raft.ts";
-import { MembershipChanges, NO_RAFT_MEMBER } from "./membership-changes.ts";
-import { type ProxiedCall, RaftProxy } from "./raft-proxy.ts";
-import {
-  HEALTH_CHECK,
-  JOIN,
-  joinRequestShape,
-  joinResponseShape,
-  LEAVE,
-  PROCESS_RAFT_MESSAGE,
-  type RaftMember,
-  RESOLVE_ADDRESS,
-  resolveAddressRequestShape,
-  resolveAddressResponseShape,
-  STREAM_RAFT_MESSAGE,
-} from "./raft-shapes.ts";
-import { MessageAssembler } from "./raft-stream.ts";
+import { MembershipChanges } from "./membership-changes.ts";
+import { RaftProxy } from "./raft-proxy.ts";
+import { JOIN, joinRequestShape, joinResponseShape, type RaftMember } from "./raft-shapes.ts";
+import { RemoteApi } from "./remote-api.ts";
 import { roleManagerWork } from "./role-manager.ts";
 
 const JOIN_TIMEOUT_NS: Nanoseconds = 10 * SECOND;
-const EMPTY = new Uint8Array(0);
 
 export interface ManagerSettings {
   readonly namespace: NetworkNamespace;
@@ -84,8 +69,7 @@ export interface ManagerEvents {
 export class Manager implements ManagerList {
   readonly #settings: ManagerSettings;
   readonly #clock: Clock;
-  readonly #server: GrpcServer;
-  readonly #health = new Health();
+  readonly #api: RemoteApi;
   #raft: ManagerRaft | undefined;
   #changes: MembershipChanges | undefined;
   #services: LeaderServices | undefined;
@@ -97,23 +81,19 @@ export class Manager implements ManagerList {
   #isStopped = false;
 
   constructor(settings: ManagerSettings) {
-    const { namespace, listenAddress, port, security } = settings;
     this.#settings = settings;
-    this.#clock = namespace.clock;
-    this.#server = new GrpcServer({ namespace, address: listenAddress, port, security });
+    this.#clock = settings.namespace.clock;
+    this.#api = new RemoteApi(settings);
   }
 
   start(): void {
     const { listenAddress, port, disk, joinAddress, identity, forceNewCluster, random } = this.#settings;
-    this.#health.set("Raft", false);
-    this.#serveRaft();
-    const problem = this.#server.listen();
+    const problem = this.#api.listen();
     if (problem !== undefined) {
       const where = `listen tcp ${formatIpv4(listenAddress)}:${port}`;
       this.#fail(`failed to listen on remote API address: ${where}: bind: address already in use`);
       return;
     }
-    this.#health.set("Raft", true);
     if (disk.raftId !== undefined) {
       if (forceNewCluster) disk.forceNewCluster(identity.nodeId, this.#address);
       this.#begin(disk.raftId, []);
@@ -135,7 +115,7 @@ export class Manager implements ManagerList {
     this.#leader?.stop();
     this.#raft?.stop();
     this.#channel?.close();
-    this.#server.close();
+    this.#api.close();
   }
 
   // ---- What it knows
@@ -159,7 +139,7 @@ export class Manager implements ManagerList {
     return this.#raft;
   }
   get connectionCount(): number {
-    return this.#server.connectionCount;
+    return this.#api.connectionCount;
   }
 
   /** As `docker node ls` shows it; by node id. */
@@ -249,7 +229,7 @@ export class Manager implements ManagerList {
     const address = this.#settings.advertiseAddress ?? this.#settings.listenAddress;
     this.#channel = new LocalChannel(this.#clock, this.#proxy, { identity, address, forwardedBy: undefined });
     raft.start();
-    this.#serveLeaderMethods(this.#services, this.#proxy);
+    this.#api.begin(raft, changes, this.#services, this.#leader, this.#proxy);
     events.started();
   }
 
@@ -292,105 +272,5 @@ export class Manager implements ManagerList {
         this.#services?.start({ ...context, managers: this });
       },
     );
-  }
-
-  // ---- What it serves
-
-  /** From the first moment: an aspiring member is dialled back before it knows its number. */
-  #serveRaft(): void {
-    this.#server.unary(HEALTH_CHECK, (request, call, answer) => {
-      const refused = this.#refuse(call, "manager");
-      answer(refused === undefined ? this.#health.answer(request) : { status: refused });
-    });
-    this.#server.unary(PROCESS_RAFT_MESSAGE, (request, call, answer) => {
-      const assembler = new MessageAssembler();
-      assembler.take(request);
-      this.#process(assembler, call, (problem) =>
-        answer(problem === undefined ? { response: EMPTY } : { status: problem }),
-      );
-    });
-    this.#server.stream(STREAM_RAFT_MESSAGE, (call) => {
-      const assembler = new MessageAssembler();
-      return {
-        message: (bytes) => assembler.take(bytes),
-        halfClosed: () =>
-          this.#process(assembler, call, (problem) => {
-            if (problem === undefined) call.send(EMPTY);
-            call.end(problem ?? OK);
-          }),
-        cancelled() {},
-      };
-    });
-    this.#server.unary(RESOLVE_ADDRESS, (request, call, answer) => answer(this.#resolve(request, call)));
-  }
-
-  #process(assembler: MessageAssembler, call: ServerCall, done: (problem: Status | undefined) => void): void {
-    const message = assembler.finish();
-    const refused = this.#refuse(call, "manager");
-    if (refused !== undefined) done(refused);
-    else if (message !== undefined && "code" in message) done(message);
-    else if (this.#raft === undefined) done(undefined);
-    else this.#raft.process(message, done);
-  }
-
-  #resolve(request: Uint8Array, call: ServerCall): Result {
-    const refused = this.#refuse(call, "manager");
-    if (refused !== undefined) return { status: refused };
-    if (this.#raft === undefined) return { status: NO_RAFT_MEMBER };
-    const raftId = resolveAddressRequestShape.parse(request)?.raftId ?? "";
-    const member = this.#raft.membership.get(raftId);
-    if (member === undefined) return { status: status("NotFound", `member ${raftId.replace(/^0+/, "")} not found`) };
-    return { response: resolveAddressResponseShape.emit({ address: member.address }) };
-  }
-
-  #refuse(call: ServerCall, allowed: Allowed): Status | undefined {
-    const { identify, identity } = this.#settings;
-    return refuseCaller(callerOf(call, identify), allowed, identity.clusterId);
-  }
-
-  #serveLeaderMethods(services: LeaderServices, proxy: RaftProxy): void {
-    for (const { method, kind } of services.methods) {
-      if (kind === "unary")
-        this.#server.unary(method, (request, call, answer) =>
-          proxy.unary(method, request, this.#proxied(call), answer),
-        );
-      else
-        this.#server.stream(method, (call) => {
-          const how = this.#proxied(call);
-          const { caller } = how;
-          const incoming = {
-            caller,
-            send: (bytes: Uint8Array) => call.send(bytes),
-            end: (how: Status) => call.end(how),
-          };
-          return proxy.stream(method, incoming, how);
-        });
-    }
-    for (const method of [JOIN, LEAVE])
-      this.#server.unary(method, (request, call, answer) => this.#changeMembers(method, request, call, answer));
-  }
-
-  #proxied(call: ServerCall): ProxiedCall {
-    const caller = callerOf(call, this.#settings.identify);
-    const timeoutNs = call.deadlineNs === undefined ? undefined : Math.max(0, call.deadlineNs - this.#clock.nowNs);
-    const metadata = forwardMetadata(caller.identity, remoteAddress(call));
-    return { caller, isTrusted: false, metadata, timeoutNs };
-  }
-
-  /** Passed on to the leader like the others, but answered by raft itself, whoever else works. */
-  #changeMembers(method: string, request: Uint8Array, call: ServerCall, answer: (result: Result) => void): void {
-    const { caller, metadata, timeoutNs } = this.#proxied(call);
-    this.#leader?.locate((leader) => {
-      if (leader.kind === "none") answer({ status: leader.status });
-      else if (leader.kind === "there") leader.channel.unary(method, request, timeoutNs, answer, { metadata });
-      else this.#changeMembersHere(method, request, caller, answer);
-    });
-  }
-
-  #changeMembersHere(method: string, request: Uint8Array, caller: Caller, answer: (result: Result) => void): void {
-    const refused = refuseCaller(caller, "manager", this.#settings.identity.clusterId);
-    if (refused !== undefined) answer({ status: refused });
-    else if (method === JOIN) this.#changes?.join(request, caller, answer);
-    else this.#changes?.leave(request, answer);
   }
 }
