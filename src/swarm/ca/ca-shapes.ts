@@ -1,7 +1,7 @@
 /** Messages of the certificate authority's two services (swarmkit api/ca.proto). */
 import { choice, embedded, message, octets, optional, text } from "../../wire/protobuf-message.ts";
-import { versionShape } from "../api/parts.ts";
 import { certificateShape } from "../api/objects.ts";
+import { versionShape } from "../api/parts.ts";
 import { NODE_ROLES } from "../api/specs.ts";
 
 export const GET_ROOT_CERTIFICATE = "/docker.swarmkit.v1.CA/GetRootCACertificate";
