@@ -1,9 +1,9 @@
 /** IPv4 addresses of devices and the routes that come and go with them: `ip address` (net/ipv4/devinet.c, fib_add_ifaddr). */
-import { broadcastOf, contains, type Ipv4Address, networkOf, type Prefix } from "../wire/address.ts";
+import { contains, type Ipv4Address, type Prefix } from "../wire/address.ts";
+import { connectedRoutes } from "./connected-route.ts";
 import type { Errno } from "./errno.ts";
 import type { InetDevices } from "./inet-device.ts";
 import type { DeviceAddress, DeviceChange, NetDevice } from "./net-device.ts";
-import { type Route, TABLE_LOCAL, TABLE_MAIN } from "./route.ts";
 import { defaultScope, type Routing } from "./routing.ts";
 
 export interface AddressOptions {
@@ -91,50 +91,13 @@ export class Addresses {
   }
 
   #addRoutes(device: NetDevice, address: DeviceAddress): void {
-    for (const route of routesOf(device, address)) if (device.up || route.type === "local") this.#routing.addOwn(route);
+    for (const route of connectedRoutes(device, address))
+      if (device.up || route.type === "local") this.#routing.addOwn(route);
   }
 
   #forget(device: NetDevice, address: DeviceAddress): void {
     this.#routing.countAddress(address.address, -1);
-    for (const route of routesOf(device, address)) this.#routing.delete(route);
+    for (const route of connectedRoutes(device, address)) this.#routing.delete(route);
     this.#routing.addressGone(address.address);
   }
-}
-
-/** fib_add_ifaddr: what the host takes in at the address, what is on its link, and its broadcasts. */
-function routesOf(device: NetDevice, address: DeviceAddress): Route[] {
-  const subnet: Prefix = { address: address.peer, length: address.length };
-  const network = networkOf(subnet);
-  const routes = [own(device, address, "local", address.address, 32)];
-  if (address.secondary || network >>> 24 === 0) return routes;
-  if (address.broadcast !== undefined && address.broadcast !== 0xffff_ffff)
-    routes.push(own(device, address, "broadcast", address.broadcast, 32));
-  if (network !== address.address || address.length < 32) {
-    routes.push(own(device, address, device.kind === "loopback" ? "local" : "unicast", network, address.length));
-    const last = broadcastOf(subnet);
-    if (address.length < 31 && address.broadcast !== last) routes.push(own(device, address, "broadcast", last, 32));
-  }
-  return routes;
-}
-
-function own(
-  device: NetDevice,
-  address: DeviceAddress,
-  type: "local" | "broadcast" | "unicast",
-  destination: Ipv4Address,
-  length: number,
-): Route {
-  return {
-    table: type === "unicast" ? TABLE_MAIN : TABLE_LOCAL,
-    type,
-    destination: { address: destination, length },
-    scope: type === "local" ? "host" : "link",
-    protocol: "kernel",
-    metric: 0,
-    gateway: undefined,
-    device,
-    source: address.address,
-    mtu: undefined,
-    onLink: false,
-  };
 }

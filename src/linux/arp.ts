@@ -36,6 +36,10 @@ export class Arp implements NeighbourResolver {
       frames.drop(frame, "arp-ignored", device);
       return;
     }
+    if (this.#concernsOthers(at, frames.end(frame), device)) {
+      frames.drop(frame, "arp-ignored", device);
+      return;
+    }
     const packet = arp.parse(frames.bytes, at, frames.end(frame));
     if (typeof packet === "string") {
       frames.drop(frame, "arp-malformed", device);
@@ -61,6 +65,17 @@ export class Arp implements NeighbourResolver {
     const handled = this.#process(packet, frame, device, forHost);
     if (handled) frames.consume(frame);
     else frames.drop(frame, "arp-ignored", device);
+  }
+
+  /** A request for another host from one that is not known here: all but one of a bridge's hosts get such, and the usual answer is silence. */
+  #concernsOthers(at: number, end: number, device: NetDevice): boolean {
+    const { frames, devices, routing, neighbours } = this.#core;
+    const { bytes } = frames;
+    if (arp.check(bytes, at, end) !== undefined || arp.operation(bytes, at) !== arp.OPERATION_REQUEST) return false;
+    const { settings } = devices.of(device);
+    if (settings.proxyArp || settings.arpAccept !== 0) return false;
+    if (neighbours.get(device, arp.senderProtocolAddress(bytes, at)) !== undefined) return false;
+    return routing.addressType(arp.targetProtocolAddress(bytes, at)) !== "local";
   }
 
   /** Asks for a neighbour: arp_solicit. */

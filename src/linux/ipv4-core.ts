@@ -10,8 +10,8 @@ import type { InetDevices } from "./inet-device.ts";
 import type { NeighbourTable } from "./neighbour-table.ts";
 import type { NetDevice } from "./net-device.ts";
 import type { Path } from "./path.ts";
-import type { PathExceptions } from "./path-exceptions.ts";
-import type { Resolver } from "./resolver.ts";
+import { PathExceptions } from "./path-exceptions.ts";
+import { Resolver } from "./resolver.ts";
 import type { Routing } from "./routing.ts";
 import type { Sysctl } from "./sysctl.ts";
 
@@ -58,6 +58,20 @@ export interface Groups {
   isMember(device: NetDevice, group: Ipv4Address): boolean;
 }
 
+/** What the protocols of a namespace stand on. */
+export interface Ipv4Parts {
+  readonly place: Place;
+  readonly clock: Clock;
+  readonly frames: FrameStore;
+  readonly sysctl: Sysctl;
+  readonly devices: InetDevices;
+  readonly routing: Routing;
+  readonly neighbours: NeighbourTable;
+  readonly random: Random;
+  readonly packetListeners: readonly object[];
+  readonly host: { readonly loopback: NetDevice };
+}
+
 export class Ipv4Core {
   readonly place: Place;
   readonly clock: Clock;
@@ -86,19 +100,7 @@ export class Ipv4Core {
   #identifications: Uint16Array | undefined = undefined;
   #identificationKey = 0;
 
-  constructor(parts: {
-    place: Place;
-    clock: Clock;
-    frames: FrameStore;
-    sysctl: Sysctl;
-    devices: InetDevices;
-    routing: Routing;
-    neighbours: NeighbourTable;
-    resolver: Resolver;
-    exceptions: PathExceptions;
-    random: Random;
-    packetListeners: readonly object[];
-  }) {
+  constructor(parts: Ipv4Parts) {
     this.place = parts.place;
     this.clock = parts.clock;
     this.frames = parts.frames;
@@ -106,8 +108,8 @@ export class Ipv4Core {
     this.devices = parts.devices;
     this.routing = parts.routing;
     this.neighbours = parts.neighbours;
-    this.resolver = parts.resolver;
-    this.exceptions = parts.exceptions;
+    this.exceptions = new PathExceptions(parts.clock, parts.routing);
+    this.resolver = new Resolver(parts.routing, parts.neighbours, this.exceptions, parts.host);
     this.random = parts.random;
     this.packetListeners = parts.packetListeners;
   }

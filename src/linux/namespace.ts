@@ -7,22 +7,22 @@ import type { Clock } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import type { MacAddress, Prefix } from "../wire/address.ts";
 import * as ethernet from "../wire/ethernet.ts";
-import * as ipv4 from "../wire/ipv4.ts";
 import { Addresses, type AddressOptions } from "./addresses.ts";
-import { Arp } from "./arp.ts";
+import type { Arp } from "./arp.ts";
 import type { BridgeHooks } from "./bridge-hooks.ts";
 import { DeviceTable } from "./device-table.ts";
 import type { Errno } from "./errno.ts";
 import { FRAME_FLAG_BRIDGED, FRAME_FLAG_FOR_HOST, FRAME_FLAG_GROUP } from "./frame-flags.ts";
 import type { FrameId, FrameStore, Place } from "./frame-store.ts";
-import { Icmp } from "./icmp.ts";
-import { Igmp } from "./igmp.ts";
+import type { Icmp } from "./icmp.ts";
+import type { Igmp } from "./igmp.ts";
 import { InetDevices } from "./inet-device.ts";
-import { Ipv4 } from "./ipv4.ts";
-import { Ipv4Core, type ProtocolHandler } from "./ipv4-core.ts";
+import type { Ipv4 } from "./ipv4.ts";
+import type { Ipv4Parts, ProtocolHandler } from "./ipv4-core.ts";
 import type { Ipvs } from "./ipvs/ipvs.ts";
 import { LOOPBACK_MTU, Loopback } from "./loopback.ts";
-import { NeighbourTable } from "./neighbour-table.ts";
+import type { Neighbour } from "./neighbour.ts";
+import { type NeighbourResolver, NeighbourTable } from "./neighbour-table.ts";
 import {
   type DeviceChange,
   type DeviceKind,
@@ -31,13 +31,12 @@ import {
   NetDevice,
   type ProtocolStack,
 } from "./net-device.ts";
-import { PathExceptions } from "./path-exceptions.ts";
-import { Resolver } from "./resolver.ts";
+import { Protocols } from "./protocols.ts";
 import { Routing } from "./routing.ts";
 import type { StormGuard } from "./storm-guard.ts";
 import { Sysctl, type SysctlListener } from "./sysctl.ts";
 import { Tcp } from "./tcp/tcp.ts";
-import { Udp } from "./udp.ts";
+import type { Udp } from "./udp.ts";
 import type { Xfrm } from "./xfrm/xfrm.ts";
 
 /** A packet socket: sees frames before protocols do. The frame starts at its Ethernet header and stays the caller's. */
@@ -49,7 +48,7 @@ export interface DeviceWatcher {
   deviceCame(device: NetDevice): void;
 }
 
-export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlListener, Place {
+export class NetworkNamespace implements ProtocolStack, DeviceListener, NeighbourResolver, SysctlListener, Place {
   readonly name: string;
   readonly clock: Clock;
   readonly frames: FrameStore;
@@ -57,11 +56,6 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
   readonly sysctl: Sysctl;
   readonly routes: Routing;
   readonly neighbours: NeighbourTable;
-  readonly ipv4: Ipv4;
-  readonly icmp: Icmp;
-  readonly igmp: Igmp;
-  readonly udp: Udp;
-  readonly arp: Arp;
   /** `lo`: made with the namespace, down until somebody sets it up. */
   readonly loopback: NetDevice;
   /** IPsec; undefined until the first policy or association (`xfrmOf`). */
@@ -75,7 +69,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
   /** Told of each device that comes into the namespace, made here or moved here, before anything passes it. */
   deviceWatcher: DeviceWatcher | undefined = undefined;
   readonly packetListeners: PacketListener[] = [];
-  readonly #core: Ipv4Core;
+  #protocols: Protocols | undefined = undefined;
   #tcp: Tcp | undefined = undefined;
   readonly #inetDevices: InetDevices;
   readonly #addresses: Addresses;
@@ -94,29 +88,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
     this.routes = new Routing(this.#devices, frames);
     this.neighbours = new NeighbourTable(clock, frames, this.#inetDevices);
     this.#addresses = new Addresses(this.routes, this.#inetDevices);
-    const exceptions = new PathExceptions(clock, this.routes);
-    const resolver = new Resolver(this.routes, this.neighbours, exceptions, this);
-    const core = new Ipv4Core({
-      place: this,
-      clock,
-      frames,
-      random,
-      sysctl: this.sysctl,
-      devices: this.#inetDevices,
-      routing: this.routes,
-      neighbours: this.neighbours,
-      resolver,
-      exceptions,
-      packetListeners: this.packetListeners,
-    });
-    this.#core = core;
-    this.ipv4 = new Ipv4(core);
-    this.icmp = new Icmp(core, this.ipv4);
-    this.igmp = new Igmp(core, this.ipv4);
-    this.udp = new Udp(core, this.ipv4);
-    this.ipv4.registerProtocol(ipv4.PROTOCOL_TCP, new TcpOnDemand(this));
-    this.arp = new Arp(core);
-    this.neighbours.resolver = this.arp;
+    this.neighbours.resolver = this;
     const driver = new Loopback(clock, crossingNs);
     this.loopback = this.addDevice({
       name: "lo",
@@ -138,9 +110,29 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
     return this.#socketRandom;
   }
 
+  get ipv4(): Ipv4 {
+    return this.#speaking().ipv4;
+  }
+
+  get icmp(): Icmp {
+    return this.#speaking().icmp;
+  }
+
+  get igmp(): Igmp {
+    return this.#speaking().igmp;
+  }
+
+  get udp(): Udp {
+    return this.#speaking().udp;
+  }
+
+  get arp(): Arp {
+    return this.#speaking().arp;
+  }
+
   /** Made for the first socket or segment: its timers and tables are a quarter of what an idle container weighs. */
   get tcp(): Tcp {
-    this.#tcp ??= new Tcp(this.#core, this.ipv4);
+    this.#tcp ??= new Tcp(this.#speaking().core, this.ipv4);
     return this.#tcp;
   }
 
@@ -186,7 +178,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
     for (const address of [...device.addresses]) this.#addresses.remove(device, address);
     this.neighbours.flush(device);
     this.routes.deviceChanged(device, "removed");
-    this.igmp.deviceChanged(device, "removed");
+    this.#protocols?.igmp.deviceChanged(device, "removed");
     this.#release(device);
     device.name = name;
     device.stack = to;
@@ -253,13 +245,21 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
       this.#addresses.deviceChanged(device, change);
       this.routes.deviceChanged(device, change);
       this.neighbours.deviceChanged(device, change);
-      this.igmp.deviceChanged(device, change);
+      this.#protocols?.igmp.deviceChanged(device, change);
       return;
     }
     this.routes.deviceChanged(device, change);
     this.neighbours.deviceChanged(device, change);
     this.#addresses.deviceChanged(device, change);
-    this.igmp.deviceChanged(device, change);
+    this.#protocols?.igmp.deviceChanged(device, change);
+  }
+
+  solicit(neighbour: Neighbour, target: MacAddress | undefined, because: FrameId | undefined): void {
+    this.arp.solicit(neighbour, target, because);
+  }
+
+  unreachable(frame: FrameId, device: NetDevice): void {
+    this.arp.unreachable(frame, device);
   }
 
   sysctlChanged(): void {
@@ -269,6 +269,34 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, SysctlLi
     neighbours.makeRoomFrom = sysctl.number("net.ipv4.neigh.default.gc_thresh2");
     neighbours.fullFrom = sysctl.number("net.ipv4.neigh.default.gc_thresh3");
     this.routes.changed();
+  }
+
+  #speaking(): Protocols {
+    return this.#protocols ?? this.#makeProtocols();
+  }
+
+  #makeProtocols(): Protocols {
+    const { clock, frames, random, sysctl, neighbours, packetListeners } = this;
+    const parts: Ipv4Parts = {
+      place: this,
+      clock,
+      frames,
+      random,
+      sysctl,
+      devices: this.#inetDevices,
+      routing: this.routes,
+      neighbours,
+      packetListeners,
+      host: this,
+    };
+    const protocols = new Protocols(parts, new TcpOnDemand(this));
+    this.#protocols = protocols;
+    return protocols;
+  }
+
+  /** The namespace ends: datagrams that wait for their other fragments go with it. */
+  forgetFragments(): void {
+    this.#protocols?.ipv4.reassembly.flush();
   }
 
   #adopt(device: NetDevice): void {

@@ -107,7 +107,7 @@ export class World {
       for (const other of this.#namespaces.values())
         if (peer !== undefined && other.device(peer.name) === peer) other.removeDevice(peer);
     }
-    namespace.ipv4.reassembly.flush();
+    namespace.forgetFragments();
     this.#namespaces.delete(namespace.name);
   }
 }
