@@ -147,8 +147,13 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
 
   /** Makes a device, down and without addresses. The name is free: the caller has asked. */
   addDevice(options: { name: string; kind: DeviceKind; address: MacAddress; mtu: number; driver: Driver }): NetDevice {
+    const { name, kind, address, mtu, driver } = options;
     const device = new NetDevice({
-      ...options,
+      name,
+      kind,
+      address,
+      mtu,
+      driver,
       index: this.#nextIndex++,
       frames: this.frames,
       stack: this,
