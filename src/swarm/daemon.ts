@@ -12,6 +12,7 @@ import { type Nanoseconds, SECOND } from "../sim/time.ts";
 import { IPV4_ANY } from "../wire/address.ts";
 import { NodeAgent } from "./agent/agent.ts";
 import { EngineExecutor, type Machine, type NodeAddresses } from "./agent/engine-executor.ts";
+import type { Task } from "./api/objects.ts";
 import type { Pki } from "./ca/pki.ts";
 import { DISPATCHER_WORK } from "./dispatcher/dispatcher.ts";
 import { RESOURCE_ALLOCATOR_WORK } from "./dispatcher/resource-allocator.ts";
@@ -36,7 +37,8 @@ export interface DaemonSurroundings {
   readonly gossipInClear: boolean;
   /** How long an image takes to come to a node. */
   readonly pullNs: Nanoseconds;
-  readonly startSeconds: number;
+  /** How long a task takes on a machine before its container is made, beside the image's way; 0 when absent. */
+  readonly preparationNs?: ((task: Task) => Nanoseconds) | undefined;
 }
 
 export interface DaemonSettings {
@@ -62,7 +64,7 @@ export class Daemon {
   #hasPower = true;
 
   constructor(surroundings: DaemonSurroundings, settings: DaemonSettings, work: readonly LeaderWork[] = []) {
-    const { world, pki, security, release, programs, userlandProxy, gossipInClear, startSeconds } = surroundings;
+    const { world, pki, security, release, programs, userlandProxy, gossipInClear } = surroundings;
     const { host, hostname, handles, machine } = settings;
     this.#host = host;
     this.#pullNs = surroundings.pullNs;
@@ -81,7 +83,7 @@ export class Daemon {
       random: world.random.fork(`swarm ${hostname}`),
       pki,
       security,
-      nowSeconds: () => startSeconds + Math.floor(world.simulation.nowNs / SECOND) + (settings.clockOffsetSeconds ?? 0),
+      nowSeconds: () => Math.floor(world.simulation.nowNs / SECOND) + (settings.clockOffsetSeconds ?? 0),
       agent: (agent) =>
         new NodeAgent(
           agent,
@@ -92,7 +94,7 @@ export class Daemon {
             machine: full,
             addresses: () => this.#addresses(),
             gossipInClear,
-            pull: (image) => this.#pull(image),
+            pull: (image, task) => this.#pull(image) + (surroundings.preparationNs?.(task) ?? 0),
             channel: () => {
               const connection = agent.connect();
               if (connection === undefined) return undefined;
@@ -117,9 +119,10 @@ export class Daemon {
   /** The machine loses its power: nothing more is sent, and what was in memory is gone. */
   cutPower(): void {
     this.#hasPower = false;
+    // First of all: what the rest of this takes down would say goodbye.
+    for (const device of this.#host.devices) if (device.kind === "nic") device.setUp(false);
     this.node.powerOff();
     this.engine.cutPower();
-    for (const device of this.#host.devices) if (device.kind === "nic") device.setUp(false);
   }
 
   /** And has it again: the disk is as it was. */

@@ -69,7 +69,6 @@ export class DockerLab {
       },
       gossipInClear: true,
       pullNs: 0,
-      startSeconds: START_SECONDS,
     } as const;
     for (let index = 0; index < count; index++) {
       const name = `node${index + 1}`;

@@ -58,7 +58,6 @@ export class EmulatedSwarm {
       programs: { start, run: start },
       gossipInClear: true,
       pullNs: 0,
-      startSeconds: START_SECONDS,
     } as const;
     this.machines = Array.from({ length: count }, (_, index) => {
       const name = `node${index + 1}`;

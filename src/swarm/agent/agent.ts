@@ -2,7 +2,7 @@
  * The agent of a node (swarmkit agent/agent.go): keeps a session with some manager, does what its assignments say, and reports what became of
  * it. Without a manager the tasks that run go on.
  */
-import { MILLISECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
+import { MICROSECOND, MILLISECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import type { Agent, AgentSettings } from "../agent-settings.ts";
 import type { SessionMessage } from "../api/dispatcher.ts";
@@ -111,7 +111,7 @@ export class NodeAgent implements Agent {
   #connectLater(): void {
     if (this.#isStopped) return;
     this.#backoffNs = Math.min(FIRST_BACKOFF_NS + 2 * this.#backoffNs, MOST_BACKOFF_NS);
-    this.#retry.set(this.#settings.random.below(this.#backoffNs));
+    this.#retry.set(this.#settings.random.below(this.#backoffNs / MICROSECOND) * MICROSECOND);
   }
 
   #onMessage(message: SessionMessage): void {

@@ -27,7 +27,7 @@ export interface ControllerSettings {
   readonly place: TaskPlace;
   readonly dependencies: Dependencies;
   /** How long an image takes to come that is not there yet. */
-  readonly pull: (image: string) => Nanoseconds;
+  readonly pull: (image: string, task: Task) => Nanoseconds;
   readonly task: Task;
 }
 
@@ -111,7 +111,7 @@ export class ContainerController implements Controller {
         return;
       }
       this.#attempt = undefined;
-      const pullNs = pull(this.#task.spec.container?.image ?? "");
+      const pullNs = pull(this.#task.spec.container?.image ?? "", this.#task);
       if (pullNs === 0) create();
       else this.#after(pullNs, create);
     };

@@ -37,7 +37,7 @@ export interface EngineExecutorSettings {
   readonly machine: Machine;
   readonly addresses: () => NodeAddresses;
   readonly gossipInClear: boolean;
-  readonly pull: (image: string) => Nanoseconds;
+  readonly pull: (image: string, task: Task) => Nanoseconds;
   /** To some manager, for one call; undefined: none is known. */
   readonly channel: () => Channel | undefined;
 }

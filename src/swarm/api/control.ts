@@ -12,8 +12,8 @@ import {
   texts,
   uint,
 } from "../../wire/protobuf-message.ts";
-import { versionShape } from "./parts.ts";
 import { clusterShape, configShape, networkShape, nodeShape, secretShape, serviceShape, taskShape } from "./objects.ts";
+import { versionShape } from "./parts.ts";
 import {
   clusterSpecShape,
   configSpecShape,

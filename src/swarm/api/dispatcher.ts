@@ -9,7 +9,6 @@ import {
   text,
   uint,
 } from "../../wire/protobuf-message.ts";
-import { duration } from "./parts.ts";
 import {
   configShape,
   encryptionKeyShape,
@@ -19,6 +18,7 @@ import {
   taskShape,
   taskStatusShape,
 } from "./objects.ts";
+import { duration } from "./parts.ts";
 
 const SERVICE = "/docker.swarmkit.v1.Dispatcher/";
 export const SESSION = `${SERVICE}Session`;

@@ -5,6 +5,7 @@ import {
   flag,
   float,
   type MessageOf,
+  mapped,
   message,
   octets,
   optional,
@@ -184,7 +185,12 @@ export const clusterSpecShape = message({
   raft: embedded(4, message({ snapshotInterval: uint(1), keepOldSnapshots: uint(2) })),
   dispatcher: embedded(5, message({ heartbeatPeriod: duration(1) })),
   ca: embedded(6, message({ nodeCertExpiry: duration(1), forceRotate: uint(5) })),
-  autoLockManagers: flag(8),
+  /** `EncryptionConfig`: whether managers need a key after a restart. */
+  autoLockManagers: mapped(
+    optional(8, message({ autoLockManagers: flag(1) })),
+    (autoLockManagers: boolean) => (autoLockManagers ? { autoLockManagers } : undefined),
+    (config) => config?.autoLockManagers ?? false,
+  ),
 });
 export type ClusterSpec = MessageOf<typeof clusterSpecShape>;
 
