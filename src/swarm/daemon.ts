@@ -15,6 +15,7 @@ import { EngineExecutor, type Machine, type NodeAddresses } from "./agent/engine
 import type { Task } from "./api/objects.ts";
 import type { Pki } from "./ca/pki.ts";
 import { DISPATCHER_WORK } from "./dispatcher/dispatcher.ts";
+import { LOG_BROKER_WORK } from "./dispatcher/log-broker.ts";
 import { RESOURCE_ALLOCATOR_WORK } from "./dispatcher/resource-allocator.ts";
 import { LEADER_COMPONENTS } from "./leader-components.ts";
 import type { LeaderWork } from "./manager/leader-work.ts";
@@ -52,7 +53,7 @@ export interface DaemonSettings {
 }
 
 /** The leader's components that every daemon brings; others may come with further services. */
-const WORK: readonly LeaderWork[] = [DISPATCHER_WORK, RESOURCE_ALLOCATOR_WORK, ...LEADER_COMPONENTS];
+const WORK: readonly LeaderWork[] = [DISPATCHER_WORK, RESOURCE_ALLOCATOR_WORK, LOG_BROKER_WORK, ...LEADER_COMPONENTS];
 
 export class Daemon {
   readonly engine: Engine;

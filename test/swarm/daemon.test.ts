@@ -1,4 +1,9 @@
 import { describe, expect, it } from "vitest";
+import {
+  SUBSCRIBE_LOGS,
+  subscribeLogsMessageShape,
+  subscribeLogsRequestShape,
+} from "../../src/swarm/api/log-broker.ts";
 import { endpointSpecShape } from "../../src/swarm/api/parts.ts";
 import {
   containerSpecShape,
@@ -127,5 +132,40 @@ describe("a swarm of emulated machines", () => {
     expect(ends[0]!.message).toBe(
       "Could not attach to network app: rpc error: code = PermissionDenied desc = network app not manually attachable",
     );
+  });
+
+  it("brings the logs of a service's tasks from all nodes to who asks for them, and what they say from then on", () => {
+    const lab = new DockerLab(3).cluster();
+    const service = lab.service(spec("web", 3, []));
+    lab.until(() => lab.running(service).length === 3, 60);
+    lab.run(1);
+    for (const task of lab.running(service)) lab.containerOf(task).log.write("stdout", `hello from ${task.slot}\n`);
+    const { control } = lab.at(1).daemon.node;
+    if ("error" in control) throw new Error(control.error);
+    const ask = (follow: boolean) => {
+      const said: string[] = [];
+      const ends: string[] = [];
+      const stream = control.channel.stream(SUBSCRIBE_LOGS, {
+        message: (bytes) => {
+          for (const { data } of subscribeLogsMessageShape.parse(bytes)!.messages)
+            said.push(new TextDecoder().decode(data));
+        },
+        ended: ({ code }) => ends.push(String(code)),
+      });
+      const selector = { serviceIds: [service], nodeIds: [], taskIds: [] };
+      stream.send(subscribeLogsRequestShape.emit({ selector, options: { follow, tail: -2, since: undefined } }));
+      stream.closeSend();
+      return { said, ends };
+    };
+    const once = ask(false);
+    lab.until(() => once.ends.length > 0, 10);
+    expect(once.ends).toEqual(["0"]);
+    expect(once.said.sort()).toEqual(["hello from 1\n", "hello from 2\n", "hello from 3\n"]);
+    const followed = ask(true);
+    lab.run(1);
+    lab.containerOf(lab.running(service)[0]!).log.write("stderr", "news\n");
+    lab.run(1);
+    expect(followed.said).toContain("news\n");
+    expect(followed.ends).toEqual([]);
   });
 });

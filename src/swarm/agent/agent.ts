@@ -8,6 +8,7 @@ import type { Agent, AgentSettings } from "../agent-settings.ts";
 import type { SessionMessage } from "../api/dispatcher.ts";
 import { nodeDescriptionShape, type TaskStatus } from "../api/objects.ts";
 import type { Executor } from "./executor.ts";
+import { type LoggedTask, LogPublisher } from "./log-publisher.ts";
 import { Session } from "./session.ts";
 import { Worker } from "./worker.ts";
 
@@ -30,6 +31,7 @@ export class NodeAgent implements Agent {
   /** The newest status of each task that the manager has not taken yet. */
   readonly #unreported = new Map<string, TaskStatus>();
   #isReporting = false;
+  readonly #logs: LogPublisher;
 
   constructor(settings: AgentSettings, executor: Executor) {
     this.#settings = settings;
@@ -41,8 +43,10 @@ export class NodeAgent implements Agent {
       report: (taskId, status) => {
         this.#unreported.set(taskId, status);
         this.#report();
+        this.#logs.taskChanged();
       },
     });
+    this.#logs = new LogPublisher(() => this.#loggedTasks());
     this.#retry = new Timer(settings.clock, () => this.#connect());
     this.#look = new Timer(settings.clock, () => this.#lookAtDescription());
   }
@@ -70,7 +74,15 @@ export class NodeAgent implements Agent {
     this.#executor.stop();
   }
 
+  *#loggedTasks(): Generator<LoggedTask> {
+    for (const task of this.#worker.tasks()) {
+      const log = this.#executor.logOf(task);
+      if (log !== undefined) yield { task, log };
+    }
+  }
+
   #endSession(success: boolean): void {
+    this.#logs.end();
     this.#session?.close(success);
     this.#session = undefined;
     this.#isReporting = false;
@@ -93,6 +105,7 @@ export class NodeAgent implements Agent {
         message: (message) => {
           if (this.#session === session) this.#onMessage(message);
         },
+        began: () => this.#logs.begin(connection.channel),
         assignments: (message) => {
           if (this.#session === session) this.#worker.assign(message);
         },
@@ -100,6 +113,7 @@ export class NodeAgent implements Agent {
           if (this.#session !== session) return;
           this.#session = undefined;
           this.#isReporting = false;
+          this.#logs.end();
           this.#connectLater();
         },
       },

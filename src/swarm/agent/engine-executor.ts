@@ -1,7 +1,9 @@
 /** An agent's executor on an engine: the node's description, its part in the swarm's networks, and a controller for each task. */
 import type { ClusterNetworking } from "../../docker/cluster-networking.ts";
+import type { ContainerLog } from "../../docker/container/log.ts";
 import type { Engine } from "../../docker/engine.ts";
 import type { NetworkKey } from "../../docker/overlay/network-key.ts";
+import { isRefusal } from "../../docker/refusal.ts";
 import type { Nanoseconds } from "../../sim/time.ts";
 import { type Ipv4Address, parseIpv4 } from "../../wire/address.ts";
 import { type EncryptionKey, type NodeDescription, nodeDescriptionShape, type Task } from "../api/objects.ts";
@@ -11,6 +13,7 @@ import { Attachments } from "./attachments.ts";
 import { ContainerController } from "./container-controller.ts";
 import type { Executor, NodeConfiguration } from "./executor.ts";
 import { NodeNetworks } from "./node-networks.ts";
+import { containerName } from "./task-container.ts";
 import type { Controller } from "./task-manager.ts";
 import type { Dependencies } from "./worker.ts";
 
@@ -111,6 +114,11 @@ export class EngineExecutor implements Executor {
       pull,
       task,
     });
+  }
+
+  logOf(task: Task): ContainerLog | undefined {
+    const container = this.#settings.engine.findContainer(containerName(task));
+    return isRefusal(container) ? undefined : container.log;
   }
 
   leave(done: () => void): void {

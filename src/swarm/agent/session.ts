@@ -33,6 +33,8 @@ const MALFORMED = status("Internal", "grpc: error while unmarshalling message");
 export interface SessionEvents {
   /** The first makes the session stand. */
   message(message: SessionMessage): void;
+  /** The session stands. */
+  began(): void;
   assignments(message: AssignmentsMessage): void;
   /** Called once; nothing comes afterwards. */
   ended(why: Status): void;
@@ -110,6 +112,7 @@ export class Session {
       this.#patience.stop();
       this.#beat.set(FIRST_BEAT_NS);
       this.#openAssignments();
+      this.#events.began();
     }
     this.#events.message(message);
   }

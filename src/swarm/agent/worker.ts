@@ -69,6 +69,10 @@ export class Worker implements Dependencies {
     for (const [id, manager] of this.#managers) yield [id, manager.status];
   }
 
+  *tasks(): Generator<Task> {
+    for (const manager of this.#managers.values()) yield manager.task;
+  }
+
   /** The node's own place in a network has come, or gone. */
   networksChanged(): void {
     for (const manager of this.#managers.values()) manager.proceed();
