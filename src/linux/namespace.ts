@@ -68,6 +68,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
   stormGuard: StormGuard | undefined = undefined;
   /** Told of each device that comes into the namespace, made here or moved here, before anything passes it. */
   deviceWatcher: DeviceWatcher | undefined = undefined;
+  /** What `ip netns` calls it, if it was made by that; sandboxes of Docker have no such name. */
+  netnsName: string | undefined = undefined;
   readonly packetListeners: PacketListener[] = [];
   #protocols: Protocols | undefined = undefined;
   #tcp: Tcp | undefined = undefined;
@@ -76,6 +78,9 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
   readonly #devices = new DeviceTable();
   #socketRandom: Random | undefined = undefined;
   #nextIndex = 1;
+  /** Other namespaces, each at the number that it is known by here. */
+  #others: readonly NetworkNamespace[] = NO_NAMESPACES;
+  #ended = false;
 
   /** `crossingNs`: what a packet takes across the loopback device. */
   constructor(name: string, clock: Clock, frames: FrameStore, random: Random, crossingNs: Nanoseconds) {
@@ -192,6 +197,7 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
     if (free) to.#nextIndex = Math.max(to.#nextIndex, device.index + 1);
     else device.index = to.#nextIndex++;
     to.#adopt(device);
+    this.numberOf(to);
   }
 
   /** `ip link set NAME name NEW`; the new name is free. */
@@ -259,6 +265,22 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
     this.#protocols?.igmp.deviceChanged(device, change);
   }
 
+  /** The number that another namespace is known by here (peernet2id, `link-netnsid`): the lowest free one, when it is first needed. */
+  numberOf(other: NetworkNamespace): number {
+    const known = this.#others.indexOf(other);
+    if (known >= 0) return known;
+    const free = this.#others.findIndex((each) => each.#ended);
+    if (free < 0) this.#others = this.#others.concat(other);
+    else this.#others = this.#others.map((each, at) => (at === free ? other : each));
+    return free < 0 ? this.#others.length - 1 : free;
+  }
+
+  /** Its devices are gone: datagrams that wait for their other fragments go with it, and its numbers are free. */
+  end(): void {
+    this.#ended = true;
+    this.#protocols?.ipv4.reassembly.flush();
+  }
+
   solicit(neighbour: Neighbour, target: MacAddress | undefined, because: FrameId | undefined): void {
     this.arp.solicit(neighbour, target, because);
   }
@@ -299,11 +321,6 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
     return protocols;
   }
 
-  /** The namespace ends: datagrams that wait for their other fragments go with it. */
-  forgetFragments(): void {
-    this.#protocols?.ipv4.reassembly.flush();
-  }
-
   #adopt(device: NetDevice): void {
     this.sysctl.addDevice(device.name);
     this.#devices.add(device);
@@ -319,6 +336,8 @@ export class NetworkNamespace implements ProtocolStack, DeviceListener, Neighbou
     this.routes.changed();
   }
 }
+
+const NO_NAMESPACES: readonly NetworkNamespace[] = [];
 
 /** In place of TCP until the first segment or error, when TCP takes the place itself. */
 class TcpOnDemand implements ProtocolHandler {

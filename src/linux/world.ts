@@ -107,7 +107,7 @@ export class World {
       for (const other of this.#namespaces.values())
         if (peer !== undefined && other.device(peer.name) === peer) other.removeDevice(peer);
     }
-    namespace.forgetFragments();
+    namespace.end();
     this.#namespaces.delete(namespace.name);
   }
 }

@@ -154,6 +154,8 @@ interface Shown {
   readonly port?: number | undefined;
   readonly vni?: number | undefined;
   readonly via?: string | undefined;
+  /** Of the namespace that a VXLAN device was moved away from. */
+  readonly namespaceNumber?: number | undefined;
   readonly used?: string | undefined;
   readonly flags: readonly string[];
   readonly master?: string | undefined;
@@ -200,7 +202,7 @@ export function showFdb(context: IpContext, args: Arguments): string {
         (only === undefined || one === only) &&
         (selection.bridge === undefined || one === selection.bridge || one.master === selection.bridge),
     )
-    .flatMap((one) => [...bridgeEntries(one), ...vxlanEntries(one), ...groupEntries(context, one)])
+    .flatMap((one) => [...bridgeEntries(one), ...vxlanEntries(context, one), ...groupEntries(context, one)])
     .filter(
       (entry) =>
         (selection.vlan === undefined || entry.vlan === selection.vlan) &&
@@ -238,7 +240,7 @@ function bridgeEntries(one: NetDevice): Shown[] {
     }));
 }
 
-function vxlanEntries(one: NetDevice): Shown[] {
+function vxlanEntries(context: IpContext, one: NetDevice): Shown[] {
   if (!(one.driver instanceof Vxlan)) return [];
   const { settings, fdb, underlay } = one.driver;
   const nowNs = underlay.clock.nowNs;
@@ -252,6 +254,7 @@ function vxlanEntries(one: NetDevice): Shown[] {
       port: remote.port === settings.destinationPort ? undefined : remote.port,
       vni: remote.vni === settings.vni ? undefined : remote.vni,
       via: remote.device?.name,
+      namespaceNumber: underlay === context.namespace ? undefined : context.namespace.numberOf(underlay),
       used: `${age(entry.usedNs)}/${age(entry.updatedNs)}`,
       flags: ["self", ...(entry.externallyLearnt ? ["extern_learn"] : [])],
       state: entry.state === "reachable" ? "" : entry.state,
@@ -280,6 +283,7 @@ function text(entry: Shown, withDevice: boolean, statistics: boolean): string {
   if (entry.port !== undefined) line += `port ${entry.port} `;
   if (entry.vni !== undefined) line += `vni ${entry.vni} `;
   if (entry.via !== undefined) line += `via ${entry.via} `;
+  if (entry.namespaceNumber !== undefined) line += `link-netnsid ${entry.namespaceNumber} `;
   if (statistics && entry.used !== undefined) line += `used ${entry.used} `;
   for (const flag of entry.flags) line += `${flag} `;
   if (entry.master !== undefined) line += `master ${entry.master} `;
@@ -295,6 +299,7 @@ function json(entry: Shown, withDevice: boolean): Record<string, unknown> {
     ...(entry.port === undefined ? {} : { port: entry.port }),
     ...(entry.vni === undefined ? {} : { vni: entry.vni }),
     ...(entry.via === undefined ? {} : { viaIf: entry.via }),
+    ...(entry.namespaceNumber === undefined ? {} : { linkNetNsId: entry.namespaceNumber }),
     flags: entry.flags,
     ...(entry.master === undefined ? {} : { master: entry.master }),
     state: entry.state,

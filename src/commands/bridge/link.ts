@@ -4,7 +4,7 @@ import type { BridgePort } from "../../linux/bridge-port.ts";
 import type { NetDevice } from "../../linux/net-device.ts";
 import { CommandError } from "../command-error.ts";
 import { type Arguments, USAGE_STATUS } from "../ip/arguments.ts";
-import { flagNames, linkedName, lowerOf } from "../ip/device-text.ts";
+import { flagNames, linkedName, linkOf } from "../ip/device-text.ts";
 import { type IpContext, jsonText } from "../ip/ip-context.ts";
 import { applyToPort, type PortSetting, portOption } from "../ip/port-options.ts";
 
@@ -49,7 +49,7 @@ export function showPorts(context: IpContext, args: Arguments): string {
     return jsonText(
       shown.map(({ device, port }) => ({
         ifindex: device.index,
-        ...(lowerOf(device) === undefined ? {} : lowerJson(context, device)),
+        ...linkJson(context, device),
         ifname: device.name,
         flags: flagNames(device),
         mtu: device.mtu,
@@ -71,9 +71,10 @@ export function showPorts(context: IpContext, args: Arguments): string {
     .join("");
 }
 
-function lowerJson(context: IpContext, device: NetDevice): Record<string, unknown> {
-  const lower = lowerOf(device)!;
-  return context.namespace.devices.includes(lower) ? { link: lower.name } : { link_index: lower.index };
+function linkJson(context: IpContext, device: NetDevice): Record<string, unknown> {
+  const link = linkOf(device, context.namespace);
+  if (link === undefined) return {};
+  return link.name === undefined ? { link_index: link.index } : { link: link.name };
 }
 
 function details(port: BridgePort): string {

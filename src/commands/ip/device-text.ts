@@ -1,7 +1,8 @@
 /** What `ip link`, `ip address` and `bridge link` say of a device: flags, peer, operational state, qdisc. */
-import type { NetworkNamespace } from "../../linux/namespace.ts";
+import { NetworkNamespace } from "../../linux/namespace.ts";
 import type { NetDevice } from "../../linux/net-device.ts";
 import { vlanOf } from "../../linux/vlan-device.ts";
+import { Vxlan } from "../../linux/vxlan.ts";
 import { WireEnd } from "../../linux/wire-end.ts";
 
 /** As print_link_flags() orders them. */
@@ -40,14 +41,31 @@ export function peerOf(device: NetDevice): NetDevice | undefined {
   return device.driver instanceof WireEnd && device.kind === "veth" ? device.driver.peer : undefined;
 }
 
-/** `eth0@if5` when the peer is in another namespace, `a@b` when it is here, `eth0` when there is none. */
-export function linkedName(device: NetDevice, namespace: NetworkNamespace): string {
-  const lower = lowerOf(device);
-  if (lower === undefined) return device.name;
-  return namespace.devices.includes(lower) ? `${device.name}@${lower.name}` : `${device.name}@if${lower.index}`;
+/** IFLA_LINK and IFLA_LINK_NETNSID: what a device ends at or stands on. */
+export interface Link {
+  readonly index: number;
+  /** Its name, when it is in the same namespace. */
+  readonly name: string | undefined;
+  /** Where it is, when that is another. */
+  readonly elsewhere: NetworkNamespace | undefined;
 }
 
-/** IFLA_LINK: a veth's peer, the device below a VLAN device. */
-export function lowerOf(device: NetDevice): NetDevice | undefined {
-  return peerOf(device) ?? vlanOf(device)?.real;
+/** A veth's peer, the device below a VLAN device. A VXLAN device that was moved tells where its socket is, under a number of its own. */
+export function linkOf(device: NetDevice, namespace: NetworkNamespace): Link | undefined {
+  if (device.driver instanceof Vxlan) {
+    const { underlay } = device.driver;
+    return underlay === namespace ? undefined : { index: device.index, name: undefined, elsewhere: underlay };
+  }
+  const lower = peerOf(device) ?? vlanOf(device)?.real;
+  if (lower === undefined) return undefined;
+  const near = lower.stack === namespace;
+  const elsewhere = !near && lower.stack instanceof NetworkNamespace ? lower.stack : undefined;
+  return { index: lower.index, name: near ? lower.name : undefined, elsewhere };
+}
+
+/** `eth0@if5` when the peer is in another namespace, `a@b` when it is here, `eth0` when there is none. */
+export function linkedName(device: NetDevice, namespace: NetworkNamespace): string {
+  const link = linkOf(device, namespace);
+  if (link === undefined) return device.name;
+  return `${device.name}@${link.name ?? `if${link.index}`}`;
 }

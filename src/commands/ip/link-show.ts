@@ -7,7 +7,7 @@ import { contains, formatIpv4, formatMac, type Prefix } from "../../wire/address
 import { CommandError } from "../command-error.ts";
 import { type Arguments, garbage, matches, noDevice } from "./arguments.ts";
 import { bridgeDetails, bridgeJson } from "./bridge-options.ts";
-import { flagNames, linkedName, lowerOf, operationalState, queueingName } from "./device-text.ts";
+import { flagNames, linkedName, linkOf, operationalState, queueingName } from "./device-text.ts";
 import { type IpContext, jsonText, record } from "./ip-context.ts";
 import { portDetails, portJson } from "./port-options.ts";
 import { vxlanDetails, vxlanJson } from "./vxlan-options.ts";
@@ -186,8 +186,9 @@ function linkText(context: IpContext, device: NetDevice, isLink: boolean): strin
     ` group default qlen 1000\n` +
     `    link/${loopback ? "loopback" : "ether"} ${formatMac(device.address)}` +
     ` brd ${loopback ? "00:00:00:00:00:00" : "ff:ff:ff:ff:ff:ff"}`;
-  const lower = lowerOf(device);
-  if (lower !== undefined && !namespace.devices.includes(lower)) text += ` link-netns ${lower.namespaceName}`;
+  const elsewhere = linkOf(device, namespace)?.elsewhere;
+  if (elsewhere?.netnsName !== undefined) text += ` link-netns ${elsewhere.netnsName}`;
+  else if (elsewhere !== undefined) text += ` link-netnsid ${namespace.numberOf(elsewhere)}`;
   if (options.details) text += detailsText(device);
   text += "\n";
   if (options.statistics > 0) text += statisticsText(device, options.statistics);
@@ -238,10 +239,10 @@ function statisticsText(device: NetDevice, level: number): string {
 }
 
 function linkName(context: IpContext, device: NetDevice): Record<string, unknown> {
-  const lower = lowerOf(device);
-  if (lower === undefined) return { ifname: device.name };
-  const near = context.namespace.devices.includes(lower);
-  return near ? { link: lower.name, ifname: device.name } : { link_index: lower.index, ifname: device.name };
+  const link = linkOf(device, context.namespace);
+  if (link === undefined) return { ifname: device.name };
+  if (link.name !== undefined) return { link: link.name, ifname: device.name };
+  return { link_index: link.index, ifname: device.name };
 }
 
 function linkJson(context: IpContext, device: NetDevice, isLink: boolean): Record<string, unknown> {
@@ -262,8 +263,9 @@ function linkJson(context: IpContext, device: NetDevice, isLink: boolean): Recor
     address: formatMac(device.address),
     broadcast: loopback ? "00:00:00:00:00:00" : "ff:ff:ff:ff:ff:ff",
   };
-  const lower = lowerOf(device);
-  if (lower !== undefined && !context.namespace.devices.includes(lower)) json.link_netnsid = 0;
+  const elsewhere = linkOf(device, context.namespace)?.elsewhere;
+  if (elsewhere?.netnsName !== undefined) json.link_netns = elsewhere.netnsName;
+  else if (elsewhere !== undefined) json.link_netnsid = context.namespace.numberOf(elsewhere);
   if (options.details) Object.assign(json, detailsJson(device));
   if (options.statistics > 0) {
     const { rxBytes, rxPackets, rxDropped, txBytes, txPackets, txDropped } = device.counters;

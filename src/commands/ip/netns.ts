@@ -50,7 +50,9 @@ function add(context: IpContext, name: string): void {
   let unique = name;
   for (let number = 2; host.world.namespaces.has(unique); number++)
     unique = `${host.name}:${name}${number === 2 ? "" : number}`;
-  host.namedNamespaces.set(name, host.world.createNamespace(unique));
+  const namespace = host.world.createNamespace(unique);
+  namespace.netnsName = name;
+  host.namedNamespaces.set(name, namespace);
 }
 
 /** The namespace ends, and the devices in it with their peers. */
@@ -63,6 +65,7 @@ function remove(context: IpContext, name: string): void {
   for (const device of [...namespace.devices].reverse())
     if (device.kind !== "loopback" && namespace.device(device.name) === device) removeDevice(context, device);
   namespace.loopback.setUp(false);
+  namespace.end();
 }
 
 function* exec(process: Process, context: IpContext, argv: readonly string[]): Program {

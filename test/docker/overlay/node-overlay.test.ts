@@ -36,7 +36,7 @@ describe("An overlay network on a node", () => {
       /^2: br0: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue state UP mode DEFAULT group default/,
     );
     expect(first("vxlan0")).toMatch(
-      /: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master br0 state UNKNOWN mode DEFAULT group default/,
+      /: vxlan0@if\d+: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master br0 state UNKNOWN mode DEFAULT group default/,
     );
     // Indices are the node's: two for each veth, the inner end's first.
     const of = (name: string) => inside.device(name)!.index;
@@ -45,6 +45,12 @@ describe("An overlay network on a node", () => {
     expect(first("veth0")).toContain(
       `${vxlan + 2}: veth0@if${vxlan + 1}: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1450 qdisc noqueue master br0 state UP`,
     );
+    // Numbers of namespaces: the node's is 0 in here, and the containers' follow in the order in which they joined.
+    expect(first("vxlan0")).toContain(`${vxlan}: vxlan0@if${vxlan}: `);
+    const numbers = [...links.matchAll(/ (\w+)@if.*\n.* link-netnsid (\d+)/g)].map(
+      ([, name, number]) => `${name} ${number}`,
+    );
+    expect(numbers).toEqual(["vxlan0 0", "veth0 1", "veth1 2", "veth2 3", "veth3 4"]);
     expect(links).toContain(
       "vxlan id 4097 srcport 0 0 dstport 4789 proxy l2miss l3miss ttl auto ageing 300 udpcsum noudp6zerocsumtx noudp6zerocsumrx",
     );
@@ -76,7 +82,7 @@ describe("An overlay network on a node", () => {
         ["02:42:0a:00:01:07", "192.168.50.13"],
         ["02:42:0a:00:01:09", "192.168.50.12"],
         ["02:42:0a:00:01:0c", "192.168.50.12"],
-      ].map(([mac, vtep]) => expect.stringMatching(`^${mac} dev vxlan0 dst ${vtep} .*self permanent$`)),
+      ].map(([mac, vtep]) => `${mac} dev vxlan0 dst ${vtep} link-netnsid 0 self permanent`),
     );
     // What the kernel has there by itself.
     for (const port of ["vxlan0", "veth0", "veth1", "veth2", "veth3"])
