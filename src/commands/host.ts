@@ -7,6 +7,7 @@ import { EMPTY_RESOLV_CONF, type ResolvConf } from "../docker/resolver/resolv-co
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import { Process, type Program, type TextSink, type Wait, type Wake } from "../linux/process.ts";
 import type { World } from "../linux/world.ts";
+import type { SwarmNode } from "../swarm/swarm-node.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import { resolveAddresses } from "./stub-resolver.ts";
 import type { CommandContext, Word } from "./word.ts";
@@ -42,6 +43,10 @@ export class Host {
   resolver: Resolver;
   /** The engine that the word `docker` speaks with; a plain machine has none. */
   engine: Engine | undefined = undefined;
+  /** The machine's part in a swarm; undefined where there is no engine. */
+  swarmNode: SwarmNode | undefined = undefined;
+  /** Files that words read, by their path; one that does not begin with a slash lies where the user is. */
+  readonly files = new Map<string, string>();
   #readResolvConf: () => ResolvConf = () => EMPTY_RESOLV_CONF;
   readonly #processes = new Map<number, Process>();
   #nextPid = 1;

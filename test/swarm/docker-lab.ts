@@ -12,6 +12,7 @@ import { MICROSECOND, SECOND } from "../../src/sim/time.ts";
 import { networkShape, serviceShape, type Task } from "../../src/swarm/api/objects.ts";
 import { networkSpecShape, type ServiceSpec } from "../../src/swarm/api/specs.ts";
 import { x509Pki } from "../../src/swarm/ca/x509-pki.ts";
+import { CONTROL_WORK } from "../../src/swarm/control/control-api.ts";
 import { Daemon } from "../../src/swarm/daemon.ts";
 import { ShownCertificates } from "../../src/swarm/grpc/security.ts";
 import { clearSecurity } from "../../src/swarm/node-security.ts";
@@ -74,11 +75,10 @@ export class DockerLab {
       const name = `node${index + 1}`;
       const address = (FIRST + index) as Ipv4Address;
       const host = plug(name, address);
-      const daemon = new Daemon(surroundings, {
-        host: host.namespace,
-        hostname: name,
-        handles: host.namedNamespaces,
-      });
+      const settings = { host: host.namespace, hostname: name, handles: host.namedNamespaces };
+      const daemon = new Daemon(surroundings, settings, [CONTROL_WORK]);
+      host.engine = daemon.engine;
+      host.swarmNode = daemon.node;
       this.nodes.push({ name, address, host, daemon });
     }
     this.client = plug("client", CLIENT);

@@ -1,5 +1,6 @@
 /** The word `docker`: finds the command that is meant, and says how it is called when none is. */
 import type { Word } from "../word.ts";
+import { CLUSTER_COMMANDS, CLUSTER_GROUPS } from "./cluster-commands.ts";
 import { type DockerCommand, type DockerGroup, runCommand } from "./command.ts";
 import { EXEC } from "./container/exec.ts";
 import { CONTAINER_PRUNE, KILL, RESTART, RM, START, STOP, WAIT } from "./container/lifecycle.ts";
@@ -13,6 +14,7 @@ import { NETWORK_INSPECT } from "./network/inspect.ts";
 import { NETWORK_LS } from "./network/ls.ts";
 import { NETWORK_CONNECT, NETWORK_DISCONNECT } from "./network/membership.ts";
 import { NETWORK_PRUNE, NETWORK_RM } from "./network/remove.ts";
+import { STACK_COMMANDS, STACK_GROUP } from "./stack/stack-commands.ts";
 import { CLIENT_VERSION, SYSTEM_COMMANDS } from "./system.ts";
 import { VOLUME_COMMANDS } from "./volume.ts";
 
@@ -40,13 +42,17 @@ const COMMANDS: readonly DockerCommand[] = [
   NETWORK_RM,
   NETWORK_PRUNE,
   ...VOLUME_COMMANDS,
+  ...STACK_COMMANDS,
   ...SYSTEM_COMMANDS,
+  ...CLUSTER_COMMANDS,
 ];
 const GROUPS: readonly DockerGroup[] = [
   { path: "container", summary: "Manage containers" },
   { path: "network", summary: "Manage networks" },
   { path: "volume", summary: "Manage volumes" },
+  STACK_GROUP,
   { path: "system", summary: "Manage Docker" },
+  ...CLUSTER_GROUPS,
 ];
 
 const BY_PATH: ReadonlyMap<string, DockerCommand> = new Map(

@@ -26,7 +26,19 @@ export type FlagKind =
   | "ulimit"
   | "pref"
   | "gpu-request"
-  | "uint16";
+  | "uint16"
+  | "uint32"
+  | "float"
+  | "port"
+  | "config"
+  | "secret"
+  | "command"
+  | "node-addr"
+  | "pem-file"
+  | "external-ca"
+  | "credential-spec"
+  /** Subnets, several times or parted by commas. */
+  | "ipNetSlice";
 
 export interface FlagDefinition {
   readonly name: string;
@@ -117,7 +129,7 @@ export function parseFlags(
       const name = definition.letter === undefined ? "" : `-${definition.letter}, `;
       throw new FlagError(`invalid argument ${quoted(value)} for "${name}--${definition.name}" flag: ${problem}`);
     }
-    const given = definition.kind === "strings" ? value.split(",") : [value];
+    const given = definition.kind === "strings" || definition.kind === "ipNetSlice" ? value.split(",") : [value];
     const before = values.get(definition.name);
     if (before === undefined) values.set(definition.name, given);
     else before.push(...given);
@@ -182,7 +194,12 @@ function problemOf({ kind, check }: FlagDefinition, value: string): string | und
       break;
     case "uint":
     case "uint16":
+    case "uint32":
       if (!/^\d+$/.test(value)) return `strconv.ParseUint: parsing ${quoted(value)}: invalid syntax`;
+      break;
+    case "float":
+      if (!/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(value))
+        return `strconv.ParseFloat: parsing ${quoted(value)}: invalid syntax`;
       break;
     case "duration":
       if (parseDuration(value) === undefined) return durationProblem(value);

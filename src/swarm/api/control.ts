@@ -51,7 +51,7 @@ export const taskFiltersShape = message({
   serviceIds: texts(4),
   nodeIds: texts(5),
   namePrefixes: texts(7),
-  /** Only tasks of the version that their service has now. */
+  /** Only tasks that are as their service asks for now. */
   upToDate: flag(8),
 });
 export type TaskFilters = MessageOf<typeof taskFiltersShape>;

@@ -5,7 +5,7 @@ import type { KeyRotation, RequestOf, ResponseOf } from "../api/control.ts";
 import { type Cluster, type EncryptionKey, encryptionKeyShape } from "../api/objects.ts";
 import type { ClusterSpec } from "../api/specs.ts";
 import { type Status, status } from "../grpc/status.ts";
-import { newJoinToken, drawBytes, UNLOCK_KEY_BYTES } from "../identifiers.ts";
+import { drawBytes, newJoinToken, UNLOCK_KEY_BYTES } from "../identifiers.ts";
 import { CLUSTER_NAME, MANAGER_SUBSYSTEM } from "../manager/first-objects.ts";
 import type { Store } from "../store/store.ts";
 import { selectAnnotated } from "./filters.ts";

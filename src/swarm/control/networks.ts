@@ -1,9 +1,9 @@
 /** Networks of the swarm in the Control service (swarmkit manager/controlapi/network.go). */
 import type { Random } from "../../sim/random.ts";
 import { contains, type Prefix, parseIpv4, parsePrefix } from "../../wire/address.ts";
-import type { IpamConfig } from "../api/parts.ts";
 import type { RequestOf, ResponseOf } from "../api/control.ts";
 import { networkShape } from "../api/objects.ts";
+import type { IpamConfig } from "../api/parts.ts";
 import type { NetworkSpec } from "../api/specs.ts";
 import { TASK_STATES } from "../api/task-state.ts";
 import { type Status, status } from "../grpc/status.ts";

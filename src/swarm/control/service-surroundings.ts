@@ -1,6 +1,7 @@
 /** What a service's spec must find in the cluster (swarmkit manager/controlapi/service.go): free ports, networks, secrets, configs. */
-import type { PortConfig } from "../api/parts.ts";
+
 import type { Service } from "../api/objects.ts";
+import type { PortConfig } from "../api/parts.ts";
 import type { ServiceSpec } from "../api/specs.ts";
 import { type Status, status } from "../grpc/status.ts";
 import type { StoreView } from "../store/store.ts";

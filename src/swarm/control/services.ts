@@ -4,7 +4,6 @@ import type { Clock } from "../../sim/simulation.ts";
 import type { RequestOf, ResponseOf } from "../api/control.ts";
 import { type Service, serviceShape, updateStatusShape } from "../api/objects.ts";
 import { type ServiceSpec, serviceSpecShape } from "../api/specs.ts";
-import { TASK_STATES } from "../api/task-state.ts";
 import { type Status, status } from "../grpc/status.ts";
 import { newId } from "../identifiers.ts";
 import type { Store, Transaction } from "../store/store.ts";
@@ -169,26 +168,24 @@ export class Services {
     let runningTasks = 0;
     let completedTasks = 0;
     let wanted = 0;
+    const mode = modeOf(spec);
     for (const task of this.#store.tasksOfService(id)) {
       if (jobStatus !== undefined && task.jobIteration?.index !== iteration) continue;
-      if (task.status.state === "running") {
-        if (this.#store.get("node", task.nodeId)?.status.state !== "down") runningTasks++;
-      }
-      if (task.status.state === "complete") completedTasks++;
-      const isWanted = TASK_STATES[task.desiredState] <= TASK_STATES.complete;
-      if (isWanted) wanted++;
+      const { state } = task.status;
+      if (state === "running") runningTasks++;
+      if (state === "complete") completedTasks++;
+      const isWanted = mode === "globalJob" ? state !== "complete" : true;
+      if (isWanted && task.desiredState === (mode === "globalJob" ? "complete" : "running")) wanted++;
     }
-    const mode = modeOf(spec);
-    const desiredTasks =
-      mode === "replicated"
-        ? (spec.replicated?.replicas ?? 0)
-        : mode === "replicatedJob"
-          ? Math.min(
-              spec.replicatedJob?.maxConcurrent ?? 0,
-              (spec.replicatedJob?.totalCompletions ?? 0) - completedTasks,
-            )
-          : wanted;
-    return { serviceId: id, desiredTasks: Math.max(0, desiredTasks), runningTasks, completedTasks };
+    const { maxConcurrent = 0, totalCompletions = 0 } = spec.replicatedJob ?? {};
+    const desired = {
+      replicated: spec.replicated?.replicas ?? 0,
+      replicatedJob: Math.min(maxConcurrent, totalCompletions - completedTasks),
+      global: wanted,
+      globalJob: wanted,
+    };
+    const desiredTasks = mode === undefined ? 0 : Math.max(0, desired[mode]);
+    return { serviceId: id, desiredTasks, runningTasks, completedTasks };
   }
 }
 

@@ -1,6 +1,7 @@
 /** Tasks in the Control service (swarmkit manager/controlapi/task.go). */
 import type { RequestOf, ResponseOf } from "../api/control.ts";
 import type { Task } from "../api/objects.ts";
+import { isTaskDirty } from "../orchestrator/task.ts";
 import type { Store } from "../store/store.ts";
 import { taskName } from "../store/tables.ts";
 import { matchesFilters } from "./filters.ts";
@@ -43,7 +44,7 @@ export class Tasks {
     const service = this.#store.get("service", task.serviceId);
     if (service === undefined) return false;
     return service.jobStatus === undefined
-      ? task.specVersion?.index === service.specVersion?.index
+      ? !isTaskDirty(service, task, this.#store.get("node", task.nodeId))
       : task.jobIteration?.index === service.jobStatus.jobIteration.index;
   }
 

@@ -1,4 +1,4 @@
-/** `docker network create` for networks of this engine alone; those of the swarm are made where the swarm is asked. */
+/** `docker network create`: networks of this engine alone, and those that the managers are asked for. */
 import type { Network } from "../../../docker/network.ts";
 import { contains, type Ipv4Address, type Prefix, parseIpv4, parsePrefix } from "../../../wire/address.ts";
 import { CommandError } from "../../command-error.ts";
@@ -6,6 +6,7 @@ import type { CommandContext } from "../../word.ts";
 import type { DockerCommand } from "../command.ts";
 import { engineOf, granted } from "../daemon.ts";
 import type { FlagDefinition, Flags } from "../flags.ts";
+import { createSwarmNetwork } from "./swarm-network.ts";
 
 export const NETWORK_CREATE_FLAGS: readonly FlagDefinition[] = [
   { name: "attachable", kind: "bool", usage: "Enable manual container attachment" },
@@ -40,9 +41,6 @@ export interface SubnetRequest {
   readonly auxiliary: ReadonlyMap<string, Ipv4Address>;
 }
 
-const NOT_IN_SWARM =
-  'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
-
 export const NETWORK_CREATE: DockerCommand = {
   path: "network create",
   takes: "[OPTIONS] NETWORK",
@@ -50,21 +48,30 @@ export const NETWORK_CREATE: DockerCommand = {
   flags: NETWORK_CREATE_FLAGS,
   least: 1,
   most: 1,
-  run(process, context, flags, operands) {
-    const network = create(context, operands[0]!, flags);
-    process.stdout.write(`${network.id}\n`);
+  *run(process, context, flags, operands) {
+    const name = operands[0]!;
+    checkEmulated(flags);
+    const id = isForSwarm(flags)
+      ? yield* createSwarmNetwork(context, name, flags, readSubnets(flags))
+      : create(context, name, flags).id;
+    process.stdout.write(`${id}\n`);
     return 0;
   },
 };
 
-function create(context: CommandContext, name: string, flags: Flags): Network {
-  const engine = engineOf(context);
-  const driver = flags.string("driver") ?? "bridge";
+function checkEmulated(flags: Flags): void {
   if (flags.bool("ipv6")) throw daemonProblem("IPv6 is not emulated");
   if (flags.bool("config-only") || flags.has("config-from"))
     throw daemonProblem("configuration networks are not emulated");
-  if (driver === "overlay" || flags.bool("ingress") || flags.string("scope") === "swarm")
-    throw daemonProblem(NOT_IN_SWARM);
+}
+
+function isForSwarm(flags: Flags): boolean {
+  return flags.string("driver") === "overlay" || flags.bool("ingress") || flags.string("scope") === "swarm";
+}
+
+function create(context: CommandContext, name: string, flags: Flags): Network {
+  const engine = engineOf(context);
+  const driver = flags.string("driver") ?? "bridge";
   if (driver === "host" || driver === "null")
     throw daemonProblem(`only one instance of "${driver}" network is allowed`);
   if (driver !== "bridge") throw daemonProblem(`plugin "${driver}" not found`);

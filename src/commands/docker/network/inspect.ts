@@ -6,6 +6,7 @@ import { INSPECT_FORMAT_FLAG } from "../format-flag.ts";
 import type { Shown } from "../go-text.ts";
 import { writeObjects } from "../output-format.ts";
 import { networkObject } from "./network-text.ts";
+import { findSwarmNetwork, swarmNetworkObject } from "./swarm-network.ts";
 
 export const NETWORK_INSPECT: DockerCommand = {
   path: "network inspect",
@@ -14,13 +15,15 @@ export const NETWORK_INSPECT: DockerCommand = {
   flags: [INSPECT_FORMAT_FLAG, { name: "verbose", letter: "v", kind: "bool", usage: "Verbose output for diagnostics" }],
   least: 1,
   most: undefined,
-  run(process, context, flags, operands) {
+  *run(process, context, flags, operands) {
     const engine = engineOf(context);
     const objects: Shown[] = [];
     let problems = "";
     for (const text of operands) {
       const network = engine.findNetwork(text);
-      if (isRefusal(network)) problems += `${refusalText(network)}\n`;
+      const foreign = isRefusal(network) ? yield* findSwarmNetwork(context, text) : undefined;
+      if (foreign !== undefined) objects.push(swarmNetworkObject(foreign));
+      else if (isRefusal(network)) problems += `${refusalText(network)}\n`;
       else objects.push(networkObject(engine, network));
     }
     writeObjects(process.stdout, flags.string("format"), objects);

@@ -1,7 +1,7 @@
 /** `docker network ls`. */
-import type { Engine } from "../../../docker/engine.ts";
 import { shortIdentifier } from "../../../docker/identifiers.ts";
 import type { Network } from "../../../docker/network.ts";
+import type { Network as SwarmNetwork } from "../../../swarm/api/objects.ts";
 import type { DockerCommand } from "../command.ts";
 import { engineOf } from "../daemon.ts";
 import { filtersOf, matchesLabel } from "../filters.ts";
@@ -10,6 +10,7 @@ import { FORMAT_FLAG } from "../format-flag.ts";
 import { goDate } from "../go-text.ts";
 import { naturalOrder } from "../natural-order.ts";
 import { type Column, formatList, type Row } from "../output-format.ts";
+import { swarmNetworks } from "./swarm-network.ts";
 
 const COLUMNS: readonly Column[] = [
   { field: "ID", heading: "NETWORK ID" },
@@ -20,6 +21,29 @@ const COLUMNS: readonly Column[] = [
 const HEADINGS = { CreatedAt: "CREATED AT", IPv6: "IPV6", IPv4: "IPV4", Internal: "INTERNAL", Labels: "LABELS" };
 const FILTERS = ["dangling", "driver", "id", "label", "name", "scope", "type"];
 const PREDEFINED: ReadonlySet<string> = new Set(["bridge", "host", "none", "docker_gwbridge", "ingress"]);
+
+/** What the list shows of a network, be it this engine's or one that only the managers know. */
+type ListedNetwork = Pick<Network, "id" | "name" | "driver" | "scope" | "internal" | "labels" | "createdNs"> & {
+  readonly isUsed: boolean;
+};
+
+function listed({ id, meta, spec, driverState }: SwarmNetwork): ListedNetwork {
+  const driver = driverState?.name || spec.driver?.name || "overlay";
+  return {
+    id,
+    name: spec.annotations.name,
+    driver: driver as Network["driver"],
+    scope: "swarm",
+    internal: spec.internal,
+    labels: spec.annotations.labels,
+    createdNs: meta.createdAt ?? 0,
+    isUsed: false,
+  };
+}
+
+function own({ id, name, driver, scope, internal, labels, createdNs, endpoints }: Network): ListedNetwork {
+  return { id, name, driver, scope, internal, labels, createdNs, isUsed: endpoints.size > 0 };
+}
 
 export const NETWORK_LS: DockerCommand = {
   path: "network ls",
@@ -34,11 +58,12 @@ export const NETWORK_LS: DockerCommand = {
   ],
   least: 0,
   most: 0,
-  run(process, context, flags) {
+  *run(process, context, flags) {
     const engine = engineOf(context);
     const whole = flags.bool("no-trunc");
-    const idOf = ({ id }: Network) => (whole ? id : shortIdentifier(id));
-    const networks = select(engine, flags);
+    const idOf = ({ id }: ListedNetwork) => (whole ? id : shortIdentifier(id));
+    const foreign = (yield* swarmNetworks(context)).map(listed);
+    const networks = select([...[...engine.networks.values()].map(own), ...foreign], flags);
     if (flags.bool("quiet")) process.stdout.write(networks.map((network) => `${idOf(network)}\n`).join(""));
     else {
       const rows = networks.map((network) => rowOf(network, idOf(network)));
@@ -55,14 +80,12 @@ export const NETWORK_LS: DockerCommand = {
 };
 
 /** By name, digits as numbers. */
-function select(engine: Engine, flags: Flags): Network[] {
+function select(networks: readonly ListedNetwork[], flags: Flags): ListedNetwork[] {
   const filters = filtersOf(flags, FILTERS);
-  return [...engine.networks.values()]
-    .filter((network) => matches(network, filters))
-    .sort((a, b) => naturalOrder(a.name, b.name));
+  return networks.filter((network) => matches(network, filters)).sort((a, b) => naturalOrder(a.name, b.name));
 }
 
-function matches(network: Network, filters: ReadonlyMap<string, readonly string[]>): boolean {
+function matches(network: ListedNetwork, filters: ReadonlyMap<string, readonly string[]>): boolean {
   for (const [name, values] of filters) {
     const some = values.some((value) => {
       switch (name) {
@@ -79,9 +102,7 @@ function matches(network: Network, filters: ReadonlyMap<string, readonly string[
         case "type":
           return (value === "builtin") === PREDEFINED.has(network.name);
         default:
-          return (
-            (value === "true" || value === "1") === (network.endpoints.size === 0 && !PREDEFINED.has(network.name))
-          );
+          return (value === "true" || value === "1") === (!network.isUsed && !PREDEFINED.has(network.name));
       }
     });
     if (!some) return false;
@@ -89,7 +110,7 @@ function matches(network: Network, filters: ReadonlyMap<string, readonly string[
   return true;
 }
 
-function rowOf(network: Network, id: string): Row {
+function rowOf(network: ListedNetwork, id: string): Row {
   return {
     CreatedAt: goDate(network.createdNs),
     Driver: network.driver,

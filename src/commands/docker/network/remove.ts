@@ -1,9 +1,12 @@
 /** `docker network rm` and `docker network prune`. */
 import { isRefusal } from "../../../docker/refusal.ts";
+import type { CommandContext } from "../../word.ts";
+import type { Asking } from "../cluster.ts";
 import type { DockerCommand } from "../command.ts";
 import { confirmed } from "../confirmation.ts";
 import { engineOf, refusalText } from "../daemon.ts";
 import { filtersOf, matchesLabel } from "../filters.ts";
+import { findSwarmNetwork, removeSwarmNetwork } from "./swarm-network.ts";
 
 const PREDEFINED: ReadonlySet<string> = new Set(["bridge", "host", "none", "docker_gwbridge", "ingress"]);
 
@@ -15,22 +18,31 @@ export const NETWORK_RM: DockerCommand = {
   flags: [{ name: "force", letter: "f", kind: "bool", usage: "Do not error if the network does not exist" }],
   least: 1,
   most: undefined,
-  run(process, context, flags, operands) {
-    const engine = engineOf(context);
+  *run(process, context, flags, operands) {
     let status = 0;
     for (const name of operands) {
-      const found = engine.findNetwork(name);
-      if (isRefusal(found) && found.refused === "not-found" && flags.bool("force")) continue;
-      const refusal = isRefusal(found) ? found : engine.removeNetwork(name);
-      if (refusal === undefined) process.stdout.write(`${name}\n`);
-      else {
-        process.stderr.write(`${refusalText(refusal)}\n`);
+      const problem = yield* remove(context, name, flags.bool("force"));
+      if (problem === undefined) process.stdout.write(`${name}\n`);
+      else if (problem !== "") {
+        process.stderr.write(`${problem}\n`);
         status = 1;
       }
     }
     return status;
   },
 };
+
+/** Undefined: it is gone; "": there was none, and nobody minds. */
+function* remove(context: CommandContext, name: string, isForced: boolean): Asking<string | undefined> {
+  const engine = engineOf(context);
+  const found = engine.findNetwork(name);
+  const foreign = isRefusal(found) ? yield* findSwarmNetwork(context, name) : undefined;
+  if (foreign !== undefined) return yield* removeSwarmNetwork(context, foreign.id);
+  if (isRefusal(found)) return found.refused === "not-found" && isForced ? "" : refusalText(found);
+  if (found.scope === "swarm") return yield* removeSwarmNetwork(context, found.id);
+  const refusal = engine.removeNetwork(name);
+  return refusal === undefined ? undefined : refusalText(refusal);
+}
 
 export const NETWORK_PRUNE: DockerCommand = {
   path: "network prune",
