@@ -10,9 +10,9 @@ import { absolutePath, isAbsolutePath } from "./mount-spec.ts";
 import { readDocument } from "./read-document.ts";
 import { type Place, StackError, type StackWarning } from "./stack-error.ts";
 import { FILE_OBJECT, FILE_OBJECT_DRIVER, NETWORK, SERVICE, VOLUME, VOLUME_SPEC } from "./stack-fields.ts";
-import { child, type MapNode, offsetOf, type StackDocument, type StackNode } from "./stack-node.ts";
+import { child, depthOf, type MapNode, offsetOf, type StackDocument, type StackNode } from "./stack-node.ts";
 import { DEFAULT_VERSION, stackSchema } from "./stack-schema.ts";
-import { forbiddenOption, type IgnoredOption, ignoredOptions } from "./unsupported-options.ts";
+import { forbiddenOption, forbiddenText, type IgnoredOption, ignoredOptions } from "./unsupported-options.ts";
 import { validate } from "./validate.ts";
 import { isStructure, type Structure, type Value } from "./value.ts";
 
@@ -25,6 +25,8 @@ export interface StackInput {
   /** The text of a file that `env_file` names, or why there is none, in the system's words. */
   readFile(path: string): { readonly text: string } | { readonly problem: string };
   readonly skipInterpolation?: boolean;
+  /** `docker stack deploy` says which options are forbidden, `config` only that some are. */
+  readonly forDeployment?: boolean;
 }
 
 /** What a stack file says, in its long form. */
@@ -45,6 +47,8 @@ export interface LoadedStack {
   readonly warnings: readonly StackWarning[];
   /** What `docker stack deploy` will say that it ignores. */
   readonly ignored: readonly IgnoredOption[];
+  /** Where the files say what stands under a path of keys: in the last file that has the most of it. */
+  placeOf(path: readonly string[]): Place;
 }
 
 export function loadStack(input: StackInput): LoadedStack {
@@ -66,7 +70,20 @@ export function loadStack(input: StackInput): LoadedStack {
   const [first, ...others] = stacks;
   if (first === undefined)
     throw new StackError("Specify a Compose file (with --compose-file)", { file: "", line: 0, column: 0 });
-  return { stack: others.reduce(mergeStacks, first), warnings, ignored };
+  const placeOf = (path: readonly string[]) => placeIn(documents, path);
+  return { stack: others.reduce(mergeStacks, first), warnings, ignored, placeOf };
+}
+
+function placeIn(documents: readonly StackDocument[], path: readonly string[]): Place {
+  let best = documents[0]!;
+  let most = 0;
+  for (const document of documents) {
+    const depth = depthOf(document.root, path);
+    if (depth < most) continue;
+    best = document;
+    most = depth;
+  }
+  return best.placeAt(offsetOf(best.root, path));
 }
 
 function versionOf(document: StackDocument): string {
@@ -94,7 +111,13 @@ class StackReader {
   read(): Stack {
     const document = this.#document;
     const forbidden = forbiddenOption(document.root);
-    if (forbidden !== undefined) this.#refuse(forbidden, "Configuration contains forbidden properties");
+    if (forbidden !== undefined)
+      this.#refuse(
+        forbidden,
+        this.#input.forDeployment === true
+          ? forbiddenText(document.root)
+          : "Configuration contains forbidden properties",
+      );
     const root =
       this.#input.skipInterpolation === true ? document.root : interpolate(document, this.#input.environment);
     const schema = stackSchema(this.#version);

@@ -59,6 +59,16 @@ export function offsetOf(root: StackNode, path: readonly string[]): number {
   return at;
 }
 
+/** How many steps of `path` there are. */
+export function depthOf(root: StackNode, path: readonly string[]): number {
+  let node: StackNode | undefined = root;
+  for (const [depth, step] of path.entries()) {
+    node = node.kind === "list" ? node.items[Number(step)] : child(node, step);
+    if (node === undefined) return depth;
+  }
+  return path.length;
+}
+
 export function child(node: StackNode | undefined, key: string): StackNode | undefined {
   return node?.kind === "map" ? node.entries.get(key)?.node : undefined;
 }
