@@ -42,8 +42,9 @@ interface Acknowledged {
   readonly generation: number;
 }
 
-export function runFaultPlan(plan: FaultPlan): FaultRun {
-  return new FaultRunner(plan).run();
+/** `sabotage` is done when the faults are over: a law that holds all the same is none. */
+export function runFaultPlan(plan: FaultPlan, sabotage?: (swarm: EmulatedSwarm) => void): FaultRun {
+  return new FaultRunner(plan).run(sabotage);
 }
 
 class FaultRunner {
@@ -63,7 +64,7 @@ class FaultRunner {
     this.#swarm = new EmulatedSwarm(plan.managers + plan.workers, plan.seed);
   }
 
-  run(): FaultRun {
+  run(sabotage: ((swarm: EmulatedSwarm) => void) | undefined): FaultRun {
     const swarm = this.#swarm;
     swarm.form(this.#plan.managers);
     const store = swarm.leader?.store;
@@ -84,6 +85,7 @@ class FaultRunner {
     }
     swarm.run(Math.max(this.#lastEndNs - swarm.nowNs, 0) + MILLISECOND);
     const healedNs = swarm.nowNs;
+    sabotage?.(swarm);
     let wrong = this.#whatIsWrong();
     while (wrong.length > 0 && swarm.nowNs < healedNs + RECOVERY_NS) {
       swarm.run(SECOND);

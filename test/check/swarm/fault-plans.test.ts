@@ -14,6 +14,27 @@ describe("a swarm under random faults", () => {
     },
     60_000,
   );
+
+  const quiet: FaultPlan = {
+    seed: "planted",
+    managers: 1,
+    workers: 1,
+    steps: [{ kind: "create", atNs: 0, service: 0, replicas: 2 }],
+  };
+
+  it("would be found to have lost an acknowledged change", () => {
+    const run = runFaultPlan(quiet, (swarm) => {
+      const store = swarm.leader!.store!;
+      for (const service of [...store.all("service")]) store.update((tx) => void tx.remove("service", service.id));
+    });
+    expect(run.violations).toEqual(["an acknowledged change of s0 is lost"]);
+  }, 60_000);
+
+  it("would be found not to run what is desired, and not to agree", () => {
+    const run = runFaultPlan(quiet, (swarm) => swarm.machines[1]!.daemon.cutPower());
+    expect(run.violations).toContain("node node2 is down");
+    expect(run.violations).toContain("node1 knows 1 of 2 nodes in gossip");
+  }, 60_000);
 });
 
 describe("a smaller plan", () => {
