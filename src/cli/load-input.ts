@@ -1,8 +1,9 @@
 /** From a file's name to a scenario: YAML, or a plain file of `ip`, `bridge`, `sysctl`, `ethtool` lines. */
-import { basename } from "node:path";
+import { basename, dirname, resolve } from "node:path";
 import { loadScenario, type Scenario } from "../scenario/load.ts";
 import { loadTopologyScript } from "../scenario/topology-script.ts";
 import { readInput } from "./input-file.ts";
+import { UsageError } from "./usage-error.ts";
 
 export function loadInput(file: string): Scenario {
   const { name, text } = readInput(file);
@@ -10,5 +11,15 @@ export function loadInput(file: string): Scenario {
     const stem = basename(file).replace(/\.[a-z]+$/, "");
     return loadTopologyScript(text, name, /^[a-zA-Z0-9][\w.-]*$/.test(stem) ? stem : "topology");
   }
-  return loadScenario(text, name);
+  return loadScenario(text, name, (other) => readBeside(file, other));
+}
+
+/** A file that a scenario names: relative to its own folder. */
+function readBeside(scenario: string, name: string): { readonly text: string } | { readonly problem: string } {
+  try {
+    return { text: readInput(resolve(scenario === "-" ? "." : dirname(scenario), name)).text };
+  } catch (error) {
+    if (error instanceof UsageError) return { problem: error.message };
+    throw error;
+  }
 }

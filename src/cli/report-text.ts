@@ -12,6 +12,8 @@ export function reportText(report: RunReport, style: ReportStyle): string {
   const paint = (code: number, text: string): string => (style.colour ? `\u001b[${code}m${text}\u001b[0m` : text);
   const lines: string[] = [];
   if (!style.failedOnly) {
+    if (report.readyNs !== undefined)
+      lines.push(`ready after ${formatSeconds(report.readyNs, 3)} s of virtual time`, "");
     for (const command of report.commands) {
       lines.push(paint(1, `${formatSeconds(command.atNs, 6)} ${command.host}$ ${command.line}`));
       const output = (command.stdout + command.stderr).trimEnd();

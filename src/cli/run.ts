@@ -4,7 +4,6 @@ import { Command, InvalidArgumentError, Option } from "commander";
 import type { ByteSink } from "../capture/byte-sink.ts";
 import { PcapFileWriter } from "../capture/pcap-file-writer.ts";
 import { PcapngWriter } from "../capture/pcapng-writer.ts";
-import type { NetDevice } from "../linux/net-device.ts";
 import { wiresharkEspSa } from "../linux/xfrm/esp-sa.ts";
 import { Lab, placesText } from "../scenario/lab.ts";
 import type { Scenario } from "../scenario/load.ts";
@@ -83,7 +82,8 @@ async function run(scenario: Scenario, options: CommandOptions): Promise<RunRepo
   const interruption = new Interruption();
   const progress = new Progress(process.stderr, options.quiet !== true && options.json !== true);
   const lab = new Lab(scenario);
-  const files = captureFiles(lab, devicesOf(lab, options.capture), scenario, options);
+  checkPatterns(lab, options.capture);
+  const files = captureFiles(lab, options.capture, scenario, options);
   try {
     while (!lab.advance(SLICE_EVENTS)) {
       progress.show(lab.world.simulation.nowNs, lab.world.simulation.events);
@@ -106,20 +106,20 @@ interface CaptureFiles {
   abandon(): void;
 }
 
-/** The interfaces to capture: what `--capture` names, else what the scenario does. */
-function devicesOf(lab: Lab, patterns: readonly string[] | undefined): readonly NetDevice[] {
+/** An interface that is not there is seldom what was meant; where there are engines it may come. */
+function checkPatterns(lab: Lab, patterns: readonly string[] | undefined): void {
+  if (lab.hasEngines) return;
   for (const pattern of patterns ?? [])
     if (lab.captureDevices([pattern]).length === 0)
       throw new UsageError(
         `--capture ${pattern}: no interface is called so; expected ${placesText(lab.captureDevices(["*"]).map(({ place }) => place))}`,
       );
-  return lab.captureDevices(patterns);
 }
 
 /** Opens the capture files that were asked for and joins them to the lab's capture points. */
 function captureFiles(
   lab: Lab,
-  devices: readonly NetDevice[],
+  patterns: readonly string[] | undefined,
   scenario: Scenario,
   options: CommandOptions,
 ): CaptureFiles {
@@ -128,7 +128,7 @@ function captureFiles(
     if (options.format === "pcap")
       throw new UsageError("--format pcap writes one file per interface: give a folder with --out");
     const stdout: ByteSink = { write: writeToStdout };
-    const writer = pcapng(lab, devices, stdout, scenario, options);
+    const writer = pcapng(lab, patterns, stdout, scenario, options);
     return { names: ["-"], finish: () => writer.close(), abandon: () => undefined };
   }
   const [folderPath, fileName] = splitPath(options, scenario);
@@ -139,7 +139,7 @@ function captureFiles(
   };
   if (options.format === "pcapng") {
     const file = folder.create(fileName);
-    const writer = pcapng(lab, devices, file, scenario, options);
+    const writer = pcapng(lab, patterns, file, scenario, options);
     return {
       names: [join(folderPath, fileName)],
       finish() {
@@ -150,8 +150,9 @@ function captureFiles(
     };
   }
   const taken = new Set<string>();
-  const writers = devices.map((device) => {
-    const stem = device.place.replaceAll("/", ".");
+  const writers: { readonly name: string; readonly writer: PcapFileWriter }[] = [];
+  lab.follow(patterns ?? scenario.capture, (_device, place) => {
+    const stem = place.replaceAll("/", ".");
     let name = `${stem}.pcap`;
     for (let number = 2; taken.has(name); number++) name = `${stem}.${number}.pcap`;
     taken.add(name);
@@ -159,11 +160,14 @@ function captureFiles(
       snapLength: options.snaplen,
       startSeconds: lab.startSeconds,
     });
-    lab.captures.listen(device, ({ timeNs, bytes, at, end }) => writer.frame(timeNs, bytes, at, end));
-    return { name, writer };
+    writers.push({ name, writer });
+    return ({ timeNs, bytes, at, end }) => writer.frame(timeNs, bytes, at, end);
   });
   return {
-    names: writers.map(({ name }) => join(folderPath, name)),
+    // More may come while the run goes on.
+    get names() {
+      return writers.map(({ name }) => join(folderPath, name));
+    },
     finish() {
       for (const { writer } of writers) writer.close();
       commit();
@@ -172,13 +176,17 @@ function captureFiles(
   };
 }
 
-/** Where a run ends with security associations, their keys go beside the capture: `esp_sa`, a file of a Wireshark profile. */
+/**
+ * Where a run ends with security associations, their keys go beside the capture: `esp_sa`, a file of a Wireshark profile; where it has spoken TLS, `tls_keys.log`.
+ */
 function writeKeys(lab: Lab, folder: OutputFolder): void {
   const associations = [...lab.world.namespaces.values()].flatMap(({ xfrm }) =>
     xfrm === undefined ? [] : [xfrm.states.list],
   );
   const keys = wiresharkEspSa(associations);
   if (keys !== "") folder.create("esp_sa").write(new TextEncoder().encode(keys));
+  if (lab.keyLog.length > 0)
+    folder.create("tls_keys.log").write(new TextEncoder().encode(`${lab.keyLog.join("\n")}\n`));
 }
 
 function writeToStdout(bytes: Uint8Array): void {
@@ -200,7 +208,7 @@ function splitPath(options: CommandOptions, scenario: Scenario): [string, string
 
 function pcapng(
   lab: Lab,
-  devices: readonly NetDevice[],
+  patterns: readonly string[] | undefined,
   sink: ByteSink,
   scenario: Scenario,
   options: CommandOptions,
@@ -211,7 +219,7 @@ function pcapng(
     application: `vxlab ${VERSION}`,
     comment: `vxlab ${VERSION}: scenario ${scenario.name}, seed ${scenario.seed ?? "1"}`,
   });
-  lab.writeTo(writer, { drops: options.drops === true, devices });
+  lab.writeTo(writer, { drops: options.drops === true, patterns });
   return writer;
 }
 

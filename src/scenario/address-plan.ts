@@ -57,19 +57,8 @@ export interface PlanProblem {
 
 /** Gives every machine, network and container its addresses, or says all that does not fit. */
 export function planAddresses(spec: ScenarioSpec): AddressPlan | readonly PlanProblem[] {
-  const problems: PlanProblem[] = [];
-  const underlay = spec.underlay?.subnet ?? DEFAULT_UNDERLAY;
-
-  // .11 and up where the subnet is large enough, as machines in examples are numbered.
-  const machines = new AddressPool(underlay, underlay.length <= 27 ? 11 : 1, problems);
-  const nodes = new Map<string, Ipv4Address>();
-  for (const [name, { address }] of spec.nodes ?? [])
-    if (address !== undefined) machines.take(address, name, `nodes.${name}.address`);
-  for (const [name, node] of spec.nodes ?? []) {
-    const address = node.address ?? machines.next(name, `nodes.${name}`);
-    if (address !== undefined) nodes.set(name, address);
-  }
-
+  const { underlay, nodes, problems: machineProblems } = planMachines(spec);
+  const problems = [...machineProblems];
   const networks = planNetworks(spec.networks ?? new Map(), underlay, problems);
   const attachments = [...(spec.containers ?? [])].flatMap(([container, { node, networks: written }]) =>
     attachmentsOf(written).map((attachment) => ({ container, node, attachment })),
@@ -90,6 +79,28 @@ export function planAddresses(spec: ScenarioSpec): AddressPlan | readonly PlanPr
     endpoints.push({ container, node, network, address: { address, length: network.subnet.length }, mac });
   }
   return problems.length > 0 ? problems : { underlay, nodes, networks, endpoints };
+}
+
+export interface MachinePlan {
+  readonly underlay: Prefix;
+  readonly nodes: ReadonlyMap<string, Ipv4Address>;
+  readonly problems: readonly PlanProblem[];
+}
+
+/** The machines alone: where there are engines, these give the rest. */
+export function planMachines(spec: ScenarioSpec): MachinePlan {
+  const problems: PlanProblem[] = [];
+  const underlay = spec.underlay?.subnet ?? DEFAULT_UNDERLAY;
+  // .11 and up where the subnet is large enough, as machines in examples are numbered.
+  const machines = new AddressPool(underlay, underlay.length <= 27 ? 11 : 1, problems);
+  const nodes = new Map<string, Ipv4Address>();
+  for (const [name, { address }] of spec.nodes ?? [])
+    if (address !== undefined) machines.take(address, name, `nodes.${name}.address`);
+  for (const [name, node] of spec.nodes ?? []) {
+    const address = node.address ?? machines.next(name, `nodes.${name}`);
+    if (address !== undefined) nodes.set(name, address);
+  }
+  return { underlay, nodes, problems };
 }
 
 /** The addresses of one subnet: who has which, and the next free one. */

@@ -6,6 +6,8 @@ export interface Attachment {
   readonly name: string;
   readonly address?: Ipv4Address;
   readonly mac?: MacAddress;
+  /** Further names in the network. */
+  readonly aliases?: readonly string[];
 }
 
 /** A container's networks, in the order of its interfaces. */

@@ -1,36 +1,30 @@
-/** Builds a scenario's machines, networks and containers in a world, and finds them again by name. */
-import { Host } from "../commands/host.ts";
-import { WORDS } from "../commands/words.ts";
+/**
+ * A scenario without engines: its machines, and networks and containers that are simply there, as if Docker had just made them. Finds them again by
+ * name.
+ */
+import type { Host } from "../commands/host.ts";
 import { BridgeNetwork } from "../docker/bridge-network.ts";
 import { OverlayNetwork } from "../docker/overlay-network.ts";
-import { PERFECT_LINK } from "../linux/link-settings.ts";
+import type { Place } from "../linux/frame-store.ts";
 import type { NetworkNamespace } from "../linux/namespace.ts";
 import type { NetDevice } from "../linux/net-device.ts";
 import type { World } from "../linux/world.ts";
 import { assert } from "../sim/assert.ts";
-import { MICROSECOND, SECOND } from "../sim/time.ts";
 import { formatIpv4, type Ipv4Address } from "../wire/address.ts";
 import { type AddressPlan, type PlannedEndpoint, planAddresses } from "./address-plan.ts";
-import { RunningCommand } from "./command-runner.ts";
-import { type LinkPlan, linkSettingsOf } from "./faults.ts";
-import type { Scenario } from "./load.ts";
-import { hostOf, scenarioProblem } from "./load.ts";
-import { Underlay } from "./underlay.ts";
+import type { BlockSpec } from "./format.ts";
+import type { Hosts, NamedHost } from "./hosts.ts";
+import { hostOf, type Scenario } from "./load.ts";
+import { Machines } from "./machines.ts";
 
-const DEFAULT_UNDERLAY_DELAY_NS = 50 * MICROSECOND;
-const DEFAULT_UNDERLAY_MTU = 1_500;
-/** The machine that `setup:` lines run on, where a scenario has no machines. */
-const SETUP_MACHINE = "host";
-/** A setup command gets this much virtual time. */
-const SETUP_LIMIT_NS = 600 * SECOND;
-
-export class Hosts implements LinkPlan {
+export class StaticHosts implements Hosts {
   readonly #scenario: Scenario;
   readonly #world: World;
   readonly #plan: AddressPlan;
-  readonly #hosts = new Map<string, Host>();
-  readonly #underlay: Underlay;
-  readonly problems: string[] = [];
+  readonly #machines: Machines;
+  /** Machines and containers. */
+  readonly #hosts: Map<string, Host>;
+  readonly problems: readonly string[] = [];
 
   constructor(scenario: Scenario, world: World) {
     this.#scenario = scenario;
@@ -38,8 +32,8 @@ export class Hosts implements LinkPlan {
     const plan = planAddresses(scenario);
     assert("endpoints" in plan, "the addresses were planned when the scenario was read");
     this.#plan = plan;
-    this.#underlay = new Underlay(world);
-    this.#buildMachines();
+    this.#machines = new Machines(scenario, world, plan);
+    this.#hosts = this.#machines.hosts;
     this.#buildContainers();
     this.#buildNetworks();
     this.#nameHosts();
@@ -47,33 +41,35 @@ export class Hosts implements LinkPlan {
   }
 
   /** A machine, a container, or a namespace that a command made (`ip netns add`). */
-  find(name: string): Host | undefined {
-    return this.all().get(name);
+  find(name: string): readonly NamedHost[] {
+    const host = this.all().get(name);
+    return host === undefined ? [] : [{ name, host }];
   }
 
   all(): ReadonlyMap<string, Host> {
     const all = new Map(this.#hosts);
     for (const machine of this.#hosts.values())
       for (const [name, namespace] of machine.namedNamespaces)
-        if (!all.has(name)) all.set(name, this.#hostOf(name, namespace, machine));
+        if (!all.has(name)) all.set(name, this.#machines.hostOf(name, namespace, machine));
     return all;
   }
 
-  /** Where `setup:` lines run: on a machine of their own, or on the first of the scenario's. */
   get setupMachine(): Host | undefined {
-    return this.#hosts.get(SETUP_MACHINE) ?? [...this.#hosts.values()][0];
+    return this.#machines.setupMachine;
   }
 
-  /** Every device of every namespace, in the order in which the namespaces were made. */
   devices(): NetDevice[] {
     return [...this.#world.namespaces.values()].flatMap((namespace) => [...namespace.devices]);
   }
 
   isUnderlay(device: NetDevice): boolean {
-    return device.namespaceName === this.#underlay.name;
+    return device.namespaceName === this.#machines.underlay.name;
   }
 
-  /** Addresses with the names that people know them by. */
+  placeOf(where: Place): string {
+    return where.place;
+  }
+
   *names(): Generator<[Ipv4Address, string]> {
     for (const [name, address] of this.#plan.nodes) yield [address, name];
     const seen = new Set<Ipv4Address>(this.#plan.nodes.values());
@@ -85,44 +81,42 @@ export class Hosts implements LinkPlan {
   }
 
   /** The address of `name` that `seenFrom` can reach: on a network they share, or on the underlay. */
-  addressOf(name: string, seenFrom: Host): string | undefined {
+  addressOf(name: string, seenFrom: NamedHost): string | undefined {
     const own = this.#endpointsOf(seenFrom.name).map(({ network }) => network);
     const shared = this.#endpointsOf(name).find(({ network }) => own.includes(network));
-    const address = shared?.address.address ?? this.#plan.nodes.get(name) ?? firstAddress(this.find(name)?.namespace);
+    const address =
+      shared?.address.address ?? this.#plan.nodes.get(name) ?? firstAddress(this.find(name)[0]?.host.namespace);
     return address === undefined ? undefined : formatIpv4(address);
   }
 
   linkAt(place: string): NetDevice | undefined {
     const slash = place.indexOf("/");
-    const host = this.find(hostOf(place));
-    return host?.namespace.device(slash < 0 ? "eth0" : place.slice(slash + 1));
+    const [found] = this.find(hostOf(place));
+    return found?.host.namespace.device(slash < 0 ? "eth0" : place.slice(slash + 1));
   }
 
   partition(groups: readonly (readonly string[])[]): () => void {
-    return this.#underlay.partition(groups);
+    return this.#machines.underlay.partition(groups);
   }
 
-  #buildMachines(): void {
-    const { nodes = new Map(), underlay } = this.#scenario;
-    const common = { ...PERFECT_LINK, delayNs: DEFAULT_UNDERLAY_DELAY_NS, ...linkSettingsOf(underlay?.link ?? {}) };
-    for (const [name, spec] of nodes) {
-      const namespace = this.#world.createNamespace(name);
-      this.#underlay.plug(namespace, {
-        address: { address: this.#plan.nodes.get(name)!, length: this.#plan.underlay.length },
-        mtu: underlay?.mtu ?? DEFAULT_UNDERLAY_MTU,
-        link: { ...common, ...linkSettingsOf(spec.link ?? {}) },
-      });
-      this.#hosts.set(name, this.#hostOf(name, namespace));
-    }
-    if (nodes.size === 0 && this.#scenario.setup !== undefined)
-      this.#hosts.set(SETUP_MACHINE, this.#hostOf(SETUP_MACHINE, this.#world.createNamespace(SETUP_MACHINE)));
+  block(block: BlockSpec): () => void {
+    return this.#machines.underlay.block(block);
+  }
+
+  /** Faults of engines: there are none. */
+  cutPower(): undefined {
+    return undefined;
+  }
+
+  stopEngine(): undefined {
+    return undefined;
   }
 
   #buildContainers(): void {
     for (const [name, spec] of this.#scenario.containers ?? []) {
       const namespace = this.#world.createNamespace(name);
       const machine = this.#hosts.get(spec.node)!;
-      this.#hosts.set(name, this.#hostOf(name, namespace));
+      this.#hosts.set(name, this.#machines.hostOf(name, namespace));
       machine.namedNamespaces.set(name, namespace);
     }
   }
@@ -163,39 +157,10 @@ export class Hosts implements LinkPlan {
   }
 
   #runSetup(): void {
-    const machine = this.setupMachine;
-    for (const [index, line] of (this.#scenario.setup ?? []).entries())
-      if (machine !== undefined) this.#mustSucceed(machine, line, `setup[${index}]`);
-    for (const [kind, specs] of [
-      ["nodes", this.#scenario.nodes],
-      ["containers", this.#scenario.containers],
-    ] as const)
-      for (const [name, spec] of specs ?? [])
-        for (const [index, line] of (spec.setup ?? []).entries())
-          this.#mustSucceed(this.#hosts.get(name)!, line, `${kind}.${name}.setup[${index}]`);
-  }
-
-  #mustSucceed(host: Host, line: string, path: string): void {
-    const command = new RunningCommand(host, line);
-    if (!command.ended) this.#world.simulation.run(this.#world.simulation.nowNs + SETUP_LIMIT_NS, () => command.ended);
-    const { status, stdout, stderr } = command.result;
-    if (status === 0) return;
-    const said = (stderr + stdout).trim().split("\n")[0] ?? "";
-    const found =
-      status === undefined
-        ? "a command that does not end"
-        : `a command that ends with status ${status}${said === "" ? "" : `: ${said}`}`;
-    throw scenarioProblem(this.#scenario, path, found, "a command that succeeds");
-  }
-
-  #hostOf(name: string, namespace: NetworkNamespace, machine?: Host): Host {
-    return new Host({
-      name,
-      world: this.#world,
-      namespace,
-      words: WORDS,
-      ...(machine !== undefined && { namedNamespaces: machine.namedNamespaces }),
-    });
+    this.#machines.runSetup();
+    for (const [name, spec] of this.#scenario.containers ?? [])
+      for (const [index, line] of (spec.setup ?? []).entries())
+        this.#machines.mustSucceed(this.#hosts.get(name)!, line, `containers.${name}.setup[${index}]`);
   }
 
   #namespace(name: string): NetworkNamespace {

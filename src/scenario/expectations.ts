@@ -12,6 +12,8 @@ export interface CommandResult {
   readonly stderr: string;
   /** Undefined: it was still running when the run ended. */
   readonly status: number | undefined;
+  /** Of the last HTTP answer; undefined: there was none. */
+  readonly httpStatus?: number | undefined;
 }
 
 export interface ExpectationResult {
@@ -47,6 +49,7 @@ export function checkResult(
     figure(result.stdout, /\+(\d+) errors/) ?? (/packets transmitted/.test(result.stdout) ? 0 : undefined),
   );
   count("exit", expected.exit, result.status);
+  count("status", expected.status, result.httpStatus);
   const output = result.stdout + result.stderr;
   const texts =
     expected.output === undefined ? [] : typeof expected.output === "string" ? [expected.output] : expected.output;
@@ -102,7 +105,7 @@ function figure(text: string, pattern: RegExp): number | undefined {
   return digits === undefined ? undefined : Number(digits);
 }
 
-function compares(found: number, { relation, value }: Count): boolean {
+export function compares(found: number, { relation, value }: Count): boolean {
   switch (relation) {
     case "==":
       return found === value;
@@ -119,6 +122,6 @@ function compares(found: number, { relation, value }: Count): boolean {
   }
 }
 
-function countText({ relation, value }: Count): string {
+export function countText({ relation, value }: Count): string {
   return relation === "==" ? String(value) : `${relation} ${value}`;
 }

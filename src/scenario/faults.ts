@@ -1,8 +1,10 @@
-/** Faults on links: what a step's `fault:` does, and undoing it. Faults on one link add up; the latest setting of a kind wins. */
+/**
+ * What a step's `fault:` does, and undoing it: faults of links, which add up (the latest setting of a kind wins), cuts of the underlay, and machines that fail.
+ */
 import type { LinkSettings } from "../linux/link-settings.ts";
 import type { NetDevice } from "../linux/net-device.ts";
 import { WireEnd } from "../linux/wire-end.ts";
-import type { FaultSpec } from "./format.ts";
+import type { BlockSpec, FaultSpec } from "./format.ts";
 
 /** Where faults find the links that they change. */
 export interface LinkPlan {
@@ -10,6 +12,12 @@ export interface LinkPlan {
   linkAt(place: string): NetDevice | undefined;
   /** Cuts the underlay between groups of machines; returns how to mend it. */
   partition(groups: readonly (readonly string[])[]): () => void;
+  /** Drops packets between a machine and the underlay; returns how to let them pass again. */
+  block(block: BlockSpec): () => void;
+  /** The machine loses its power; returns how to give it back. Undefined: it has no engine, or no power already. */
+  cutPower(node: string): (() => void) | undefined;
+  /** `systemctl stop docker`; returns how to start it again. Undefined as above. */
+  stopEngine(node: string): (() => void) | undefined;
 }
 
 export class Faults {
@@ -23,6 +31,14 @@ export class Faults {
   /** Begins a fault; returns how to end it, or why it cannot be. */
   begin(fault: FaultSpec): (() => void) | { readonly problem: string } {
     if (fault.partition !== undefined) return this.#plan.partition(fault.partition);
+    if (fault.block !== undefined) return this.#plan.block(fault.block);
+    if (fault.kill !== undefined)
+      return this.#plan.cutPower(fault.kill) ?? { problem: `${fault.kill} cannot be killed: it has no power` };
+    const stopped = fault["stop-engine"];
+    if (stopped !== undefined)
+      return (
+        this.#plan.stopEngine(stopped) ?? { problem: `the engine of ${stopped} cannot be stopped: it does not run` }
+      );
     if (fault.down !== undefined) {
       const device = this.#plan.linkAt(fault.down);
       if (device === undefined) return { problem: `there is no interface ${fault.down}` };

@@ -1,11 +1,26 @@
 /** The scenario format: every key, what it may hold and what it is for. Reader and JSON Schema both come from here. */
-import { isMap } from "yaml";
+import { isMap, isScalar, type Node } from "yaml";
 import { isGroup, networkOf, parseIpv4, parseMac, parsePrefix } from "../wire/address.ts";
 import { parseTimestamp } from "./calendar.ts";
+import {
+  aliases,
+  configs,
+  engine,
+  engineContainerFields,
+  engineNetworkFields,
+  NAME,
+  NAME_WORDS,
+  secrets,
+  services,
+  stack,
+  swarm,
+} from "./format-engine.ts";
 import {
   boolean,
   byKind,
   describeNode,
+  type Entry,
+  entriesOf,
   integer,
   type JsonSchema,
   keysOf,
@@ -16,7 +31,9 @@ import {
   object,
   oneOf,
   optional,
+  orEmpty,
   parsed,
+  type Reading,
   required,
   resolved,
   type Shape,
@@ -24,8 +41,6 @@ import {
 } from "./shape.ts";
 import { chance, duration, rate, size } from "./units.ts";
 
-const NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]{0,62}$/;
-const NAME_WORDS = "a name of at most 63 letters, digits, '-', '_' and '.'";
 const name = text(NAME_WORDS, NAME);
 
 const address = parsed("an IPv4 address", parseIpv4, { type: "string", format: "ipv4" });
@@ -101,18 +116,31 @@ const network = object("a network", {
   subnet: optional(subnet, "10.0.N.0/24 without it; a bridge network has 172.N.0.0/16"),
   vni: optional(integer(1, 0xff_ffff), "4097 and up without it"),
   mtu: optional(mtu, "of the network's devices; 1450 without it, whatever the underlay carries, as Docker does"),
-  attachable: optional(boolean, "plain containers may attach (accepted for the words' sake: here they always may)"),
+  attachable: optional(boolean, "plain containers may attach; without engines they always may"),
+  ...engineNetworkFields,
 });
 
 const attachment = object("an attachment", {
   address: optional(address, "the next free one without it"),
   mac: optional(mac, "02:42 and the address without it"),
+  aliases: optional(aliases, "further names in the network; needs engines"),
 });
 const attachments = byKind({ list: list(name), map: mapOf(attachment, NAME_WORDS, NAME) });
 const container = object("a container", {
   node: required(name, "the machine it runs on"),
   networks: optional(attachments, "the networks it is attached to, in the order of its interfaces"),
   setup: optional(list(text("a command line")), "commands run in the container before the run begins"),
+  ...engineContainerFields,
+});
+
+const BLOCKED = /^(?:(tcp|udp)\/(\d{1,5})|esp|icmp)$/;
+const block = object("a block", {
+  node: required(name, "the machine"),
+  ports: required(
+    list(text("tcp/PORT, udp/PORT, esp or icmp", BLOCKED), "a list, each tcp/PORT, udp/PORT, esp or icmp", 1),
+    "what is blocked; a port counts as destination and as source",
+  ),
+  direction: optional(oneOf("out", "in", "both"), "seen from the machine; both without it"),
 });
 
 const fault = object("a fault", {
@@ -123,12 +151,21 @@ const fault = object("a fault", {
     list(list(name, "a list of machines", 1), "two or more lists of machines", 2),
     "groups of machines that cannot reach each other over the underlay",
   ),
+  kill: optional(name, "the machine that loses its power; with `for` it comes back, its disk as it was"),
+  "stop-engine": optional(name, "the machine whose dockerd is stopped; with `for` it is started again"),
+  block: optional(block, "packets that do not pass between a machine and the underlay"),
   ...linkFields,
 });
 
+const HOST = /^[a-zA-Z0-9][a-zA-Z0-9_.*/-]{0,126}$/;
+const host = text("a name such as c1, web.1 or node1/ingress_sbox", HOST);
+
 const step = object("a step", {
-  at: required(duration, "when, from the start of the run"),
-  in: optional(name, "the container (or machine) that runs it"),
+  at: required(duration, "when, from the start of the run; where there are engines, from when all is ready"),
+  in: optional(
+    host,
+    "the container (or machine) that runs it; also a task: web.1, web.node2 of a global service, web.* for all, or a namespace of a node: node1/ingress_sbox",
+  ),
   on: optional(name, "the machine that runs it"),
   run: optional(text("a command line"), "the command, as one would type it"),
   as: optional(name, "a name for the command's result, for expectations"),
@@ -158,13 +195,15 @@ const count: Shape<Count> = parsed(
 const texts = byKind({ scalar: text("a text"), list: list(text("a text")) });
 
 /** What is held against a command's end and output. */
-const result = object("a command's result", {
+const RESULT_FIELDS = {
   transmitted: optional(count, "echo requests sent (ping, arping)"),
   received: optional(count, "answers that came (ping, arping)"),
   errors: optional(count, "ICMP errors that came (ping)"),
   exit: optional(count, "exit status"),
+  status: optional(count, "of the last HTTP answer (curl)"),
   output: optional(texts, "text that the output contains; between slashes: a regular expression"),
-});
+} as const;
+const result = object("a command's result", RESULT_FIELDS);
 export type ResultSpec = NonNullable<ReturnType<typeof result.read>>;
 
 const howMany = {
@@ -182,39 +221,67 @@ const dropExpectation = object("an expectation of drops", {
   at: optional(text("a place"), "where; anywhere without it"),
   ...howMany,
 });
-const eventually = object("an expectation that comes true", {
-  eventually: required(
-    object("what comes true", { reach: required(text('"c1 -> c2"', /^\S+ -> \S+$/), "the first can ping the second") }),
-    "asked again and again until it is true",
+/** What the managers know. */
+const clusterFields = {
+  tasks: optional(name, "a service, of which so many tasks run as `running` says"),
+  running: optional(count, "how many tasks"),
+  nodes: optional(
+    mapOf(oneOf("ready", "down", "unknown", "disconnected", "gone"), NAME_WORDS, NAME),
+    "what the managers think of nodes",
   ),
+  leader: optional(name, "the manager that leads"),
+} as const;
+const condition = object("what comes true", {
+  reach: optional(
+    text('"c1 -> c2"', /^\S+ -> \S+$/),
+    "the first can ping the second; with a port (c1 -> web:80) it can connect to it by TCP, the name looked up by its own resolver",
+  ),
+  ...clusterFields,
+});
+const eventually = object("an expectation that comes true", {
+  eventually: required(condition, "asked again and again until it is true"),
   within: optional(duration, "how long it may take; 10s without it"),
   after: optional(duration, "when asking begins; the end of the steps without it"),
+});
+
+const clusterExpectation = object("an expectation of the swarm at the end of the run", {
+  ...clusterFields,
 });
 
 export type CaptureExpectation = NonNullable<ReturnType<typeof captureExpectation.read>>;
 export type DropExpectation = NonNullable<ReturnType<typeof dropExpectation.read>>;
 export type EventuallyExpectation = NonNullable<ReturnType<typeof eventually.read>>;
+export type ClusterExpectation = NonNullable<ReturnType<typeof clusterExpectation.read>>;
+export type Condition = NonNullable<ReturnType<typeof condition.read>>;
 export type Expectation =
   | { readonly kind: "result"; readonly of: string; readonly result: ResultSpec }
   | ({ readonly kind: "capture" } & CaptureExpectation)
   | ({ readonly kind: "drops" } & DropExpectation)
-  | ({ readonly kind: "eventually" } & EventuallyExpectation);
+  | ({ readonly kind: "eventually" } & EventuallyExpectation)
+  | ({ readonly kind: "cluster" } & ClusterExpectation);
 
 const EXPECTATION_WORDS =
-  "an expectation: the result of a named command, or a mapping with capture, drops or eventually";
+  "an expectation: the result of a named command, or a mapping with capture, drops, eventually, tasks, nodes or leader";
 const resultExpectation = mapOf(result, NAME_WORDS, NAME);
 
 /** The mapping's keys choose which kind of expectation it is. */
 const expectation: Shape<Expectation> = {
   words: EXPECTATION_WORDS,
   schema: {
-    anyOf: [captureExpectation.schema, dropExpectation.schema, eventually.schema, resultExpectation.schema],
+    anyOf: [
+      captureExpectation.schema,
+      dropExpectation.schema,
+      eventually.schema,
+      clusterExpectation.schema,
+      resultExpectation.schema,
+    ],
   } satisfies JsonSchema,
   read(node, reading, path) {
     const keys = keysOf(node, reading);
     if (keys.includes("capture")) return kinded("capture", captureExpectation.read(node, reading, path));
     if (keys.includes("drops")) return kinded("drops", dropExpectation.read(node, reading, path));
     if (keys.includes("eventually")) return kinded("eventually", eventually.read(node, reading, path));
+    if (isOfCluster(node, reading)) return kinded("cluster", clusterExpectation.read(node, reading, path));
     if (!isMap(resolved(node, reading))) return note(reading, node, path, describeNode(node), EXPECTATION_WORDS);
     const results = resultExpectation.read(node, reading, path);
     if (results === undefined) return undefined;
@@ -224,6 +291,20 @@ const expectation: Shape<Expectation> = {
     return note(reading, node, path, `${results.size} results in one item`, "one named command an item");
   },
 };
+
+/** A command may be called `leader` too: then its result, a mapping, stands behind the name. */
+function isOfCluster(node: Node | undefined, reading: Reading): boolean {
+  const at = resolved(node, reading);
+  if (!isMap(at)) return false;
+  const entries = entriesOf(at, reading);
+  const isText = (key: string): boolean => isScalar(resolved(entries.get(key)?.value, reading));
+  return isText("tasks") || isText("leader") || (entries.has("nodes") && nodesAreStates(entries.get("nodes"), reading));
+}
+
+function nodesAreStates(entry: Entry | undefined, reading: Reading): boolean {
+  const at = resolved(entry?.value, reading);
+  return isMap(at) && [...entriesOf(at, reading).keys()].every((key) => !(key in RESULT_FIELDS));
+}
 
 function kinded<K extends string, T extends object>(
   kind: K,
@@ -245,14 +326,27 @@ export const scenarioShape = object("a scenario", {
   crossing: optional(duration, "time to cross a veth pair or the loopback; 1us without it"),
   until: optional(duration, "when the run ends; without it, when all steps are done"),
   underlay: optional(underlay, "the network between the machines"),
+  engine: optional(orEmpty(engine), "every machine that is no host runs Docker, without a swarm"),
+  swarm: optional(
+    orEmpty(swarm),
+    "the machines form a swarm before the steps: the first manager makes it, the others join. `services` or `stack` mean it too",
+  ),
   nodes: optional(mapOf(node, NAME_WORDS, NAME), "machines"),
   networks: optional(mapOf(network, NAME_WORDS, NAME), "container networks"),
+  secrets: optional(secrets, "secrets of the swarm"),
+  configs: optional(configs, "configs of the swarm"),
+  services: optional(services, "services of the swarm, each as in a stack file"),
+  stack: optional(stack, "a stack file that is deployed"),
   containers: optional(mapOf(container, NAME_WORDS, NAME), "containers"),
   setup: optional(
     list(text("a command line")),
     "commands run before the run begins, on a machine of its own whose namespaces `ip netns add` makes",
   ),
   capture: optional(interfaces, "the interfaces that are captured, * for any text; all but the loopbacks without it"),
+  "capture-from": optional(
+    oneOf("start", "ready"),
+    "where there are engines: whether the capture holds the swarm's beginnings; start without it",
+  ),
   steps: optional(list(step, "a list of steps"), "what happens"),
   expect: optional(list(expectation, "a list of expectations"), "what must hold"),
 });
@@ -264,3 +358,4 @@ export type ContainerSpec = NonNullable<ReturnType<typeof container.read>>;
 export type AttachmentSpec = NonNullable<ReturnType<typeof attachment.read>>;
 export type StepSpec = NonNullable<ReturnType<typeof step.read>>;
 export type FaultSpec = NonNullable<ReturnType<typeof fault.read>>;
+export type BlockSpec = NonNullable<ReturnType<typeof block.read>>;

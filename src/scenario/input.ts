@@ -34,6 +34,32 @@ export interface NodeInput {
   readonly setup?: readonly string[];
 }
 
+/** Text, or what has one spelling. */
+export type SpellingText = string | number | boolean | null;
+type Spellings = Readonly<Record<string, SpellingText>>;
+
+export interface EngineInput {
+  readonly release?: "current" | "20.10";
+  readonly "userland-proxy"?: boolean;
+  readonly "pull-time"?: DurationText;
+}
+
+export interface SwarmInput extends EngineInput {
+  readonly "control-plane"?: "clear" | "sealed";
+  readonly "default-addr-pool"?: readonly string[];
+  readonly "default-addr-pool-mask-length"?: number;
+  readonly "data-path-port"?: number;
+  readonly autolock?: boolean;
+  readonly "task-history-limit"?: number;
+  readonly "dispatcher-heartbeat"?: DurationText;
+}
+
+export interface FileObjectInput {
+  readonly content?: string;
+  readonly file?: string;
+  readonly labels?: Spellings;
+}
+
 export interface NetworkInput {
   readonly driver?: "overlay" | "bridge";
   readonly mode?: "swarm" | "flood-and-learn";
@@ -41,17 +67,31 @@ export interface NetworkInput {
   readonly vni?: number;
   readonly mtu?: number;
   readonly attachable?: boolean;
+  readonly driver_opts?: Spellings;
+  readonly internal?: boolean;
+  readonly labels?: Spellings;
+  readonly ipam?: { readonly config?: readonly { readonly subnet: string; readonly gateway?: string }[] };
 }
 
 export interface AttachmentInput {
   readonly address?: string;
   readonly mac?: string;
+  readonly aliases?: readonly string[];
 }
 
 export interface ContainerInput {
   readonly node: string;
   readonly networks?: readonly string[] | Readonly<Record<string, AttachmentInput>>;
   readonly setup?: readonly string[];
+  readonly image?: string;
+  readonly command?: string | readonly string[];
+  readonly environment?: Spellings | readonly string[];
+  readonly ports?: readonly SpellingText[];
+  readonly expose?: readonly SpellingText[];
+  readonly hostname?: string;
+  readonly labels?: Spellings;
+  readonly restart?: string;
+  readonly options?: readonly string[];
 }
 
 export interface FaultInput extends LinkInput {
@@ -59,6 +99,13 @@ export interface FaultInput extends LinkInput {
   readonly direction?: "out" | "in" | "both";
   readonly down?: string;
   readonly partition?: readonly (readonly string[])[];
+  readonly kill?: string;
+  readonly "stop-engine"?: string;
+  readonly block?: {
+    readonly node: string;
+    readonly ports: readonly string[];
+    readonly direction?: "out" | "in" | "both";
+  };
 }
 
 export interface StepInput {
@@ -76,6 +123,7 @@ export interface ResultInput {
   readonly received?: CountText;
   readonly errors?: CountText;
   readonly exit?: CountText;
+  readonly status?: CountText;
   readonly output?: string | readonly string[];
 }
 
@@ -85,10 +133,26 @@ interface HowManyInput {
   readonly "at-most"?: number;
 }
 
+export type NodeStateText = "ready" | "down" | "unknown" | "disconnected" | "gone";
+
+export interface ClusterInput {
+  readonly tasks?: string;
+  readonly running?: CountText;
+  readonly nodes?: Readonly<Record<string, NodeStateText>>;
+  readonly leader?: string;
+}
+
+export interface EventuallyInput {
+  readonly eventually: ClusterInput & { readonly reach?: string };
+  readonly within?: DurationText;
+  readonly after?: DurationText;
+}
+
 export type ExpectationInput =
   | ({ readonly capture: string; readonly filter?: string } & HowManyInput)
   | ({ readonly drops: string; readonly at?: string } & HowManyInput)
-  | { readonly eventually: { readonly reach: string }; readonly within?: DurationText; readonly after?: DurationText }
+  | EventuallyInput
+  | ClusterInput
   | Readonly<Record<string, ResultInput>>;
 
 export interface ScenarioInput {
@@ -103,7 +167,15 @@ export interface ScenarioInput {
   readonly networks?: Readonly<Record<string, NetworkInput>>;
   readonly containers?: Readonly<Record<string, ContainerInput>>;
   readonly setup?: readonly string[];
+  readonly engine?: EngineInput | null;
+  readonly swarm?: SwarmInput | null;
+  readonly secrets?: Readonly<Record<string, FileObjectInput>>;
+  readonly configs?: Readonly<Record<string, FileObjectInput>>;
+  /** Each as in a stack file. */
+  readonly services?: Readonly<Record<string, object>>;
+  readonly stack?: string | { readonly file: string; readonly name?: string };
   readonly capture?: string | readonly string[];
+  readonly "capture-from"?: "start" | "ready";
   readonly steps?: readonly StepInput[];
   readonly expect?: readonly ExpectationInput[];
 }

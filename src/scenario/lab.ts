@@ -13,11 +13,17 @@ import { World } from "../linux/world.ts";
 import { assert, unreachable } from "../sim/assert.ts";
 import { MILLISECOND, type Nanoseconds, SECOND } from "../sim/time.ts";
 import { describe } from "../wire/describe.ts";
-import { Hosts } from "./build.ts";
+import { planMachines } from "./address-plan.ts";
+import { StaticHosts } from "./build.ts";
 import { CapturePoints, type FrameListener, matchesPlace } from "./capture-points.ts";
+import { ClusterChecks } from "./cluster-checks.ts";
 import { RunningCommand } from "./command-runner.ts";
+import { Deployment } from "./deployment.ts";
+import { EngineHosts } from "./engine-hosts.ts";
+import { hasEngines } from "./engine-needs.ts";
 import { type CommandResult, checkCount, checkResult, type ExpectationResult, FrameCounter } from "./expectations.ts";
 import { Faults } from "./faults.ts";
+import type { Hosts } from "./hosts.ts";
 import type { ScenarioInput } from "./input.ts";
 import { type Scenario, scenarioFrom, scenarioProblem } from "./load.ts";
 import { nearest } from "./problem.ts";
@@ -38,9 +44,20 @@ export class Lab {
   /** Wall clock at virtual time 0, seconds since 1970. */
   readonly startSeconds: number;
   readonly #hosts: Hosts;
-  readonly #timeline: Timeline;
+  /** Where there are engines. */
+  readonly #engines: EngineHosts | undefined;
+  readonly #clusterChecks: ClusterChecks | undefined;
+  #deployment: Deployment | undefined = undefined;
+  /** From when the steps count; undefined until then. */
+  #readyNs: Nanoseconds | undefined = undefined;
+  #timeline: Timeline | undefined = undefined;
+  /** Writers that begin when all is ready. */
+  readonly #waitingWriters: (() => void)[] = [];
+  readonly #writers: PcapngWriter[] = [];
+  readonly #notReady: string[] = [];
   readonly #counters = new Map<number, FrameCounter>(); // by index of the expectation
-  readonly #dropsAt = new Map<string, { reason: DropReason; at: string; count: number }>();
+  /** `before`: while all was made ready; expectations count what comes after. */
+  readonly #dropsAt = new Map<string, { reason: DropReason; at: string; count: number; before?: number }>();
   #doneNs: Nanoseconds | undefined = undefined;
   #over = false;
 
@@ -52,17 +69,63 @@ export class Lab {
       seed: this.scenario.seed ?? "1",
       ...(this.scenario.crossing !== undefined && { crossingNs: this.scenario.crossing }),
     });
-    this.#hosts = new Hosts(this.scenario, this.world);
-    this.captures = new CapturePoints(this.world.simulation, this.world.frames);
+    this.captures = new CapturePoints(this.world.simulation, this.world.frames, (device) =>
+      this.#hosts.placeOf(device),
+    );
+    if (hasEngines(this.scenario)) {
+      this.world.deviceWatcher = this.captures;
+      this.#engines = new EngineHosts(this.scenario, this.world, planMachines(this.scenario));
+      this.#clusterChecks = new ClusterChecks(this.#engines);
+      this.#hosts = this.#engines;
+    } else this.#hosts = new StaticHosts(this.scenario, this.world);
     this.world.frames.observer = this.#dropCounter();
-    this.#checkPlaces();
-    this.#countFrames();
+    if (this.#engines === undefined) {
+      this.#checkPlaces();
+      this.#begin();
+    }
+  }
+
+  /** Where there are engines: runs until the steps would begin. Then everything that the scenario makes is there. */
+  ready(): this {
+    while (this.#readyNs === undefined && !this.#over) this.#advance(Number.POSITIVE_INFINITY);
+    return this;
+  }
+
+  /** Do machines run dockerd? Then interfaces come and go. */
+  get hasEngines(): boolean {
+    return this.#engines !== undefined;
+  }
+
+  /** When the steps' times began to count; undefined before that, and where there are no engines. */
+  get readyNs(): Nanoseconds | undefined {
+    return this.#engines === undefined ? undefined : this.#readyNs;
+  }
+
+  /** Lines of a TLS key log, of a sealed control plane. */
+  get keyLog(): readonly string[] {
+    return this.#engines?.keyLog ?? [];
+  }
+
+  /** Everything that the steps speak of is there: counts frames, begins the timeline. */
+  #begin(): void {
+    const { simulation } = this.world;
     const hosts = this.#hosts;
+    this.#readyNs = simulation.nowNs;
+    for (const drop of this.#dropsAt.values()) drop.before = drop.count;
+    this.#countFrames();
+    for (const begin of this.#waitingWriters) begin();
+    if (this.#engines !== undefined)
+      for (const writer of this.#writers) for (const [address, name] of hosts.names()) writer.addName(address, name);
     this.#timeline = new Timeline(this.scenario, {
-      simulation: this.world.simulation,
-      host: (name) => (name === undefined ? hosts.setupMachine : hosts.find(name)),
+      simulation,
+      hosts: (name) => {
+        if (name !== undefined) return hosts.find(name);
+        const machine = hosts.setupMachine;
+        return machine === undefined ? [] : [{ name: machine.name, host: machine }];
+      },
       addressOf: (name, seenFrom) => hosts.addressOf(name, seenFrom),
       faults: new Faults(hosts),
+      cluster: this.#clusterChecks,
     });
   }
 
@@ -77,14 +140,20 @@ export class Lab {
 
   /** The device at `place`, such as `c1/eth0`. */
   device(place: string): NetDevice | undefined {
-    return this.#hosts.devices().find((device) => matchesPlace(place, device.place));
+    return this.#hosts.devices().find((device) => this.#isAt(place, device));
+  }
+
+  /** Docker's own names of namespaces count as well as ours. */
+  #isAt(pattern: string, device: NetDevice): boolean {
+    const shown = this.#hosts.placeOf(device);
+    return matchesPlace(pattern, shown) || (shown !== device.place && matchesPlace(pattern, device.place));
   }
 
   /** Types a command line on a host; it begins at once and goes on while the lab runs. */
   start(host: string, line: string, as?: string): RunningCommand {
-    const found = this.#hosts.find(host);
+    const [found] = this.#hosts.find(host);
     if (found === undefined) throw new RangeError(`there is no machine, container or namespace ${host}`);
-    return new RunningCommand(found, line, as);
+    return new RunningCommand(found.host, line, as, found.name);
   }
 
   /** Types a command line and runs the lab until it has ended, at most `mostNs` of virtual time. */
@@ -107,18 +176,36 @@ export class Lab {
 
   /** Runs the scenario on, at most `mostEvents` events; true when its end has been reached. */
   advance(mostEvents = Number.POSITIVE_INFINITY): boolean {
-    const simulation = this.world.simulation;
     let left = mostEvents;
     while (!this.#over && left > 0) {
-      const before = simulation.events;
-      if (simulation.run(this.#nextStopNs(), undefined, left)) {
-        this.#over = this.#storm() !== undefined;
-        return this.#over;
-      }
-      left -= simulation.events - before + 1;
-      this.#over = this.#reachedEnd();
+      const before = this.world.simulation.events;
+      if (this.#advance(left)) return this.#over;
+      left -= this.world.simulation.events - before + 1;
     }
     return this.#over;
+  }
+
+  /** Runs to the next time to look at the run's state; true when that was not reached. */
+  #advance(mostEvents: number): boolean {
+    if (this.#engines !== undefined) this.#deployment ??= new Deployment(this.scenario, this.#engines, this.world);
+    if (this.world.simulation.run(this.#nextStopNs(), undefined, mostEvents)) {
+      this.#over = this.#storm() !== undefined;
+      return true;
+    }
+    if (this.#timeline === undefined) this.#lookAtDeployment();
+    else this.#over = this.#reachedEnd();
+    return false;
+  }
+
+  #lookAtDeployment(): void {
+    const outcome = this.#deployment?.outcome;
+    if (outcome === undefined) return;
+    if ("readyNs" in outcome) {
+      this.#begin();
+      return;
+    }
+    this.#notReady.push(outcome.problem);
+    this.#over = true;
   }
 
   /** The devices that the patterns name, in the order of hosts and interfaces: those that the scenario captures, unless others are asked for. */
@@ -126,20 +213,59 @@ export class Lab {
     return this.#hosts
       .devices()
       .filter((device) => !this.#hosts.isUnderlay(device))
-      .filter((device) =>
-        patterns === undefined
-          ? device.kind !== "loopback"
-          : patterns.some((pattern) => matchesPlace(pattern, device.place)),
-      );
+      .filter((device) => this.#isWanted(device, patterns));
+  }
+
+  #isWanted(device: NetDevice, patterns: readonly string[] | undefined): boolean {
+    return patterns === undefined
+      ? device.kind !== "loopback"
+      : patterns.some((pattern) => this.#isAt(pattern, device));
+  }
+
+  /**
+   * Calls `listener` with each device that the patterns name, and hears its frames from then on: those that are there, and where there are engines those
+   * that are still to come. From when the scenario's capture begins.
+   */
+  follow(patterns: readonly string[] | undefined, listener: (device: NetDevice, place: string) => FrameListener): void {
+    this.#whenCaptureBegins(() => {
+      for (const device of this.captureDevices(patterns))
+        this.captures.listen(device, listener(device, this.#hosts.placeOf(device)));
+      if (this.#engines !== undefined)
+        this.captures.follow({
+          wants: (device) => !this.#hosts.isUnderlay(device) && this.#isWanted(device, patterns),
+          follow: (device) => whenFirstSeen(() => listener(device, this.#hosts.placeOf(device))),
+        });
+    });
+  }
+
+  #whenCaptureBegins(begin: () => void): void {
+    const isLater = this.#engines !== undefined && this.scenario["capture-from"] === "ready";
+    if (isLater && this.#readyNs === undefined) this.#waitingWriters.push(begin);
+    else begin();
   }
 
   /** Joins the captured devices, the names of the hosts and, if asked for, dropped frames to a pcapng file. The caller closes it. */
   writeTo(
     writer: PcapngWriter,
-    options: { readonly drops?: boolean; readonly devices?: readonly NetDevice[] } = {},
+    options: {
+      readonly drops?: boolean;
+      readonly patterns?: readonly string[] | undefined;
+      readonly names?: boolean;
+    } = {},
   ): void {
-    for (const device of options.devices ?? this.captureDevices()) this.captures.write(device, writer);
-    for (const [address, name] of this.#hosts.names()) writer.addName(address, name);
+    const patterns = options.patterns ?? this.scenario.capture;
+    this.#whenCaptureBegins(() => {
+      for (const device of this.captureDevices(patterns)) this.captures.write(device, writer);
+      if (this.#engines !== undefined)
+        this.captures.follow({
+          wants: (device) => !this.#hosts.isUnderlay(device) && this.#isWanted(device, patterns),
+          follow: writer,
+        });
+    });
+    if (options.names !== false) {
+      this.#writers.push(writer);
+      for (const [address, name] of this.#hosts.names()) writer.addName(address, name);
+    }
     if (options.drops === true) this.#writeDrops(writer);
   }
 
@@ -147,7 +273,7 @@ export class Lab {
   capture(patterns?: readonly string[]): { readonly close: () => Uint8Array } {
     const sink = new MemorySink();
     const writer = new PcapngWriter(sink, { startSeconds: this.startSeconds, application: "vxlab" });
-    for (const device of this.captureDevices(patterns)) this.captures.write(device, writer);
+    this.writeTo(writer, { patterns: patterns ?? this.scenario.capture, names: false });
     return {
       close() {
         writer.close();
@@ -158,8 +284,9 @@ export class Lab {
 
   /** Calls `listener` for every frame at the devices that `pattern` names. */
   onFrame(pattern: string, listener: FrameListener): void {
-    for (const device of this.#hosts.devices())
-      if (matchesPlace(pattern, device.place)) this.captures.listen(device, listener);
+    const wants = (device: NetDevice): boolean => this.#isAt(pattern, device);
+    for (const device of this.#hosts.devices()) if (wants(device)) this.captures.listen(device, listener);
+    if (this.#engines !== undefined) this.captures.follow({ wants, follow: () => listener });
   }
 
   /** What the run came to so far. */
@@ -171,11 +298,17 @@ export class Lab {
     );
     const expectations = this.#checkExpectations();
     const storm = this.#storm();
-    const problems = [...this.#hosts.problems, ...this.#timeline.problems, ...(storm === undefined ? [] : [storm])];
+    const problems = [
+      ...this.#hosts.problems,
+      ...this.#notReady,
+      ...(this.#timeline?.problems ?? []),
+      ...(storm === undefined ? [] : [storm]),
+    ];
     return {
       version: 1,
       scenario: this.scenario.name,
       seed: this.scenario.seed ?? "1",
+      ...(this.readyNs !== undefined && { readyNs: this.readyNs }),
       endNs: this.nowNs,
       events: this.world.simulation.events,
       frames: { made, delivered, consumed, dropped, inFlight },
@@ -185,7 +318,7 @@ export class Lab {
         at,
         count,
       })),
-      commands: this.#timeline.commands.map((command) => command.result),
+      commands: (this.#timeline?.commands ?? []).map((command) => command.result),
       expectations,
       problems,
       holds: problems.length === 0 && expectations.every(({ holds }) => holds),
@@ -201,22 +334,28 @@ export class Lab {
     return `a frame goes round and round (${storm.relays} times past ${storm.bridges.join(", ")}): ${frame}. Bridges in a loop need spanning tree: ip link set BRIDGE type bridge stp_state 1`;
   }
 
+  /** What `until` counts from. Setup lines may have taken time: without engines it counts from the start of the run all the same. */
+  get #startNs(): Nanoseconds {
+    return this.readyNs ?? 0;
+  }
+
   #nextStopNs(): Nanoseconds {
-    if (this.scenario.until !== undefined) return this.scenario.until;
+    if (this.#timeline === undefined) return (Math.floor(this.nowNs / LOOK_NS) + 1) * LOOK_NS;
+    if (this.scenario.until !== undefined) return this.#startNs + this.scenario.until;
     if (this.#doneNs !== undefined) return this.#doneNs + LINGER_NS;
     return (Math.floor(this.nowNs / LOOK_NS) + 1) * LOOK_NS;
   }
 
   #reachedEnd(): boolean {
-    if (this.scenario.until !== undefined) return this.nowNs >= this.scenario.until;
+    if (this.scenario.until !== undefined) return this.nowNs >= this.#startNs + this.scenario.until;
     if (this.#doneNs !== undefined) return this.nowNs >= this.#doneNs + LINGER_NS;
-    if (this.#timeline.done) this.#doneNs = this.nowNs;
+    if (this.#timeline?.done === true) this.#doneNs = this.nowNs;
     return this.nowNs >= LONGEST_NS;
   }
 
   /** An interface that is not there is seldom what was meant, and "no frames" would hold of it. */
   #checkPlaces(): void {
-    const places = this.captureDevices(["*"]).map(({ place }) => place);
+    const places = this.captureDevices(["*"]).map((device) => this.#hosts.placeOf(device));
     const check = (path: string, pattern: string): void => {
       if (places.some((place) => matchesPlace(pattern, place))) return;
       const near = nearest(pattern, places);
@@ -245,12 +384,13 @@ export class Lab {
   }
 
   #checkExpectations(): ExpectationResult[] {
-    const eventually = [...this.#timeline.eventually];
+    const eventually = [...(this.#timeline?.eventually ?? [])];
     return (this.scenario.expect ?? []).flatMap((expectation, index): ExpectationResult[] => {
       switch (expectation.kind) {
         case "result": {
-          const command = this.#timeline.commands.find(({ as }) => as === expectation.of);
-          return checkResult(expectation.result, command?.result, expectation.of);
+          const commands = (this.#timeline?.commands ?? []).filter(({ as }) => as === expectation.of);
+          if (commands.length === 0) return checkResult(expectation.result, undefined, expectation.of);
+          return commands.flatMap(({ result }) => checkResult(expectation.result, result, expectation.of));
         }
         case "capture": {
           const what = expectation.filter === undefined ? "frames" : `frames of "${expectation.filter}"`;
@@ -263,11 +403,13 @@ export class Lab {
               ({ reason, at }) =>
                 reason === expectation.drops && (expectation.at === undefined || matchesPlace(expectation.at, at)),
             )
-            .reduce((sum, { count }) => sum + count, 0);
+            .reduce((sum, { count, before = 0 }) => sum + count - before, 0);
           return [checkCount(`drops ${expectation.drops}${place}`, expectation, found)];
         }
         case "eventually":
           return eventually.splice(0, 1);
+        case "cluster":
+          return this.#clusterChecks?.check(expectation) ?? [];
         default:
           return unreachable(expectation);
       }
@@ -279,7 +421,7 @@ export class Lab {
       dropped: (frame, reason, where) => {
         const key = `${reason} ${where.place}`;
         const known = this.#dropsAt.get(key);
-        if (known === undefined) this.#dropsAt.set(key, { reason, at: where.place, count: 1 });
+        if (known === undefined) this.#dropsAt.set(key, { reason, at: this.#hosts.placeOf(where), count: 1 });
         else known.count++;
         this.#onDrop?.(frame, reason, where);
       },
@@ -293,7 +435,7 @@ export class Lab {
     const frames = this.world.frames;
     const drops = writer.addInterface("drops", "frames that were dropped, each with its reason");
     this.#onDrop = (frame, reason, where) => {
-      const comment = `DROP ${reason} at ${where.place}: ${DROP_REASONS[reason]}`;
+      const comment = `DROP ${reason} at ${this.#hosts.placeOf(where)}: ${DROP_REASONS[reason]}`;
       writer.frame(
         drops,
         this.nowNs,
@@ -306,6 +448,15 @@ export class Lab {
       );
     };
   }
+}
+
+/** Makes the listener when there is something to hear. */
+function whenFirstSeen(make: () => FrameListener): FrameListener {
+  let made: FrameListener | undefined;
+  return (frame) => {
+    made ??= make();
+    made(frame);
+  };
 }
 
 /** Of the places in a message. */

@@ -2,11 +2,14 @@
 import { LineCounter, type Node, Document as YamlDocument } from "yaml";
 import { compileFilter } from "../capture/filter.ts";
 import { DROP_REASONS } from "../linux/drop-reason.ts";
-import { type AddressPlan, type PlanProblem, planAddresses } from "./address-plan.ts";
+import { type AddressPlan, type PlanProblem, planAddresses, planMachines } from "./address-plan.ts";
 import { attachmentsOf } from "./attachment.ts";
-import { type ScenarioSpec, scenarioShape } from "./format.ts";
+import { checkEngines, checkNoEngines, PREDEFINED_NETWORKS, type Unknown, type Wrong } from "./check-engines.ts";
+import { hasEngines, hasSwarm } from "./engine-needs.ts";
+import { type Condition, type EventuallyExpectation, type ScenarioSpec, scenarioShape } from "./format.ts";
 import { unknownWord } from "./known-words.ts";
 import { nearest, type Problem, ScenarioError } from "./problem.ts";
+import { type ReadFile, ScenarioFiles } from "./scenario-files.ts";
 import { beginReading, hasKey, isFull, keyAt, namesUnder, nodeAt, note, type Reading, readAgain } from "./shape.ts";
 import { syntaxProblems } from "./yaml-problem.ts";
 import { parseYaml } from "./yaml-text.ts";
@@ -16,6 +19,8 @@ export interface Scenario extends ScenarioSpec {
   /** Where it came from, for messages. */
   readonly file: string;
   readonly source: Source;
+  /** Files that it names, by their names as written. */
+  readonly texts: ReadonlyMap<string, string>;
 }
 
 /** The text behind a scenario, and where a key of it stands. */
@@ -36,14 +41,20 @@ export function scenarioProblem(
   return new ScenarioError(scenario.file, scenario.source.text, [{ ...place, path, found, expected, hint }]);
 }
 
+/** What a fault may be aimed at. */
+const FAULT_TARGETS = ["link", "down", "partition", "kill", "stop-engine", "block"] as const;
+
 /** Larger files are refused unread. */
 const MOST_CHARACTERS = 1_048_576;
 /** More values than this, aliases followed, are refused: a "billion laughs" file costs nothing. */
 const MOST_VALUES = 200_000;
 const MOST_PROBLEMS = 50;
 
-/** Reads a scenario file's text. `file` is its name for messages. Throws `ScenarioError` with all problems found. */
-export function loadScenario(text: string, file = "scenario"): Scenario {
+/**
+ * Reads a scenario file's text. `file` is its name for messages; `readFile` gives other files that it names. Throws `ScenarioError` with all problems
+ * found.
+ */
+export function loadScenario(text: string, file = "scenario", readFile?: ReadFile): Scenario {
   const refuse = (problem: Omit<Problem, "length" | "path">): never => {
     throw new ScenarioError(file, text, [{ length: 1, path: "", ...problem }]);
   };
@@ -74,12 +85,12 @@ export function loadScenario(text: string, file = "scenario"): Scenario {
     const { line, col } = lines.linePos(second.range?.[0] ?? 0);
     refuse({ line, column: col, found: "a second document", expected: "one document a file" });
   }
-  return read(beginReading(document!, lines, MOST_VALUES), file, text);
+  return read(beginReading(document!, lines, MOST_VALUES), file, text, readFile);
 }
 
 /** Reads an object of a scenario file's form, as `JSON.parse` would give it. Throws `ScenarioError`. */
-export function scenarioFrom(value: unknown, file = "scenario"): Scenario {
-  return read(beginReading(new YamlDocument(value), undefined, MOST_VALUES), file, "");
+export function scenarioFrom(value: unknown, file = "scenario", readFile?: ReadFile): Scenario {
+  return read(beginReading(new YamlDocument(value), undefined, MOST_VALUES), file, "", readFile);
 }
 
 /** The offset of a character that YAML 1.2 §5.1 does not allow; -1 when there is none. */
@@ -93,11 +104,12 @@ function firstControlCharacter(text: string): number {
   return -1;
 }
 
-function read(reading: Reading, file: string, text: string): Scenario {
+function read(reading: Reading, file: string, text: string, readFile: ReadFile = noFiles): Scenario {
   const root = (reading.document.contents as Node | null) ?? undefined;
   const spec = scenarioShape.read(root, reading, "");
   const again = readAgain(reading, MOST_VALUES);
-  if (spec !== undefined) checkReferences(spec, again);
+  const files = new ScenarioFiles(readFile);
+  if (spec !== undefined) checkReferences(spec, again, files);
   if (spec !== undefined && reading.problems.length === 0) checkAddresses(spec, again);
   if (reading.problems.length > 0)
     throw new ScenarioError(file, text, withoutRepetition(inOrder(reading.problems)).slice(0, MOST_PROBLEMS));
@@ -106,7 +118,11 @@ function read(reading: Reading, file: string, text: string): Scenario {
     note(scratch, nodeAt(scratch, path), path, "", "");
     return scratch.problems[0];
   };
-  return { ...spec!, file, source: { text, locate } };
+  return { ...spec!, file, source: { text, locate }, texts: files.texts };
+}
+
+function noFiles(name: string): { readonly problem: string } {
+  return { problem: `open ${name}: a scenario that is no file names no others` };
 }
 
 function inOrder(problems: readonly Problem[]): Problem[] {
@@ -123,21 +139,24 @@ function withoutRepetition(problems: readonly Problem[]): Problem[] {
 }
 
 /** What fits the shape may still not fit together: names that nothing has, addresses outside their subnet, a name used twice. */
-function checkReferences(spec: ScenarioSpec, reading: Reading): void {
+function checkReferences(spec: ScenarioSpec, reading: Reading, files: ScenarioFiles): void {
   // Names as written, also of those whose settings have problems of their own.
   const nodes = namesUnder(reading, "nodes");
   const networks = namesUnder(reading, "networks");
   const containers = namesUnder(reading, "containers");
   const hasOwnSetup = spec.setup !== undefined;
+  const isEmulated = hasEngines(spec);
   const wrong: Wrong = (path, found, expected, hint) =>
     isFull(reading) || note(reading, nodeAt(reading, path), path, found, expected, hint);
   const wrongName: Wrong = (path, found, expected, hint) =>
     isFull(reading) || note(reading, keyAt(reading, path), path, found, expected, hint);
   const unknown: Unknown = (path, what, name, known, say = wrong) =>
     isFull(reading) || say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
+  const engineNames = isEmulated ? checkEngines(spec, reading, { wrong, wrongName, unknown }, files) : undefined;
+  if (!isEmulated) checkNoEngines(spec, reading, wrongName);
   const host = (path: string, name: string): void => {
     // Namespaces that `setup:` makes are known only when it has run.
-    if (!hasOwnSetup && !nodes.has(name) && !containers.has(name))
+    if (!hasOwnSetup && !nodes.has(name) && !containers.has(name) && engineNames?.isKnown(name) !== true)
       unknown(path, "machine or container", name, new Set([...containers, ...nodes]));
   };
 
@@ -145,7 +164,36 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
     if (nodes.has(name)) wrongName(`containers.${name}`, `"${name}", which is a machine too`, "a name of its own");
   checkCommands(spec, wrong);
   checkNetworks(spec, wrong);
-  checkAttachments(spec, nodes, networks, wrong, unknown);
+  checkAttachments(spec, nodes, isEmulated ? new Set([...networks, ...PREDEFINED_NETWORKS]) : networks, wrong, unknown);
+
+  const checkCluster = ({ tasks, running, nodes: states, leader }: Omit<Condition, "reach">, path: string): void => {
+    if (engineNames === undefined || !hasSwarm(spec))
+      wrong(path, "an expectation of a swarm, but there is none", '"swarm": options, which may be left out');
+    if (tasks !== undefined && engineNames?.isService(tasks) === false)
+      unknown(`${path}.tasks`, "service", tasks, engineNames.services);
+    if (running !== undefined && tasks === undefined) wrong(`${path}.running`, '"running" without "tasks"', "both");
+    for (const name of states?.keys() ?? [])
+      if (!nodes.has(name)) unknown(`${path}.nodes.${name}`, "machine", name, nodes, wrongName);
+    if (leader !== undefined && !nodes.has(leader)) unknown(`${path}.leader`, "machine", leader, nodes);
+  };
+  const checkCondition = ({ eventually }: EventuallyExpectation, path: string): void => {
+    const { reach, ...cluster } = eventually;
+    const at = `${path}.eventually`;
+    const others = Object.keys(cluster).length;
+    const isWritten = ["reach", "tasks", "running", "nodes", "leader"].some((key) => hasKey(reading, at, key));
+    if (!isWritten) wrong(at, "nothing that comes true", "reach, tasks, nodes or leader");
+    else if (reach !== undefined && others > 0) wrong(`${at}.reach`, '"reach" beside others', '"reach" alone');
+    else if (reach === undefined) {
+      if (others > 0) checkCluster(cluster, at);
+    } else {
+      const [from = "", to = ""] = reach.split(" -> ");
+      const [, name = to, port] = /^(.*):(\d+)$/.exec(to) ?? [];
+      host(`${at}.reach`, from);
+      if (!isEmulated && port !== undefined)
+        wrong(`${at}.reach`, `"${to}", with a port`, "a name alone; a port needs engines (swarm: or engine:)");
+      else if (engineNames?.mayResolve(name) !== true) host(`${at}.reach`, name);
+    }
+  };
 
   const results = new Set<string>();
   for (const [index, step] of (spec.steps ?? []).entries()) {
@@ -167,12 +215,12 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
     }
     const fault = step.fault;
     if (fault === undefined) continue;
-    const targets = ["link", "down", "partition"].filter((key) => hasKey(reading, `${path}.fault`, key));
+    const targets = FAULT_TARGETS.filter((key) => hasKey(reading, `${path}.fault`, key));
     if (targets.length !== 1)
       wrong(
         `${path}.fault`,
         targets.length === 0 ? "a fault without a target" : `a fault with ${targets.join(" and ")}`,
-        "exactly one of link, down, partition",
+        `exactly one of ${FAULT_TARGETS.join(", ")}`,
       );
     else if (targets[0] !== "link")
       for (const key of Object.keys(fault))
@@ -188,6 +236,16 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
         );
     }
     if (fault.down !== undefined) host(`${path}.fault.down`, hostOf(fault.down));
+    for (const key of ["kill", "stop-engine"] as const) {
+      const node = fault[key];
+      if (node === undefined) continue;
+      const at = `${path}.fault.${key}`;
+      if (!nodes.has(node)) unknown(at, "machine", node, nodes);
+      else if (!isEmulated || spec.nodes?.get(node)?.role === "host")
+        wrong(at, `"${node}", which runs no engine`, "a machine with one (swarm: or engine:)");
+    }
+    if (fault.block?.node !== undefined && !nodes.has(fault.block.node))
+      unknown(`${path}.fault.block.node`, "machine", fault.block.node, nodes);
     const grouped = new Set<string>();
     for (const [group, members] of (fault.partition ?? []).entries())
       for (const [place, member] of (members ?? []).entries()) {
@@ -220,7 +278,10 @@ function checkReferences(spec: ScenarioSpec, reading: Reading): void {
           );
         break;
       case "eventually":
-        for (const end of expectation.eventually.reach.split(" -> ")) host(`${path}.eventually.reach`, end);
+        checkCondition(expectation, path);
+        break;
+      case "cluster":
+        checkCluster(expectation, path);
         break;
       case "capture": {
         checkRange(expectation, path, wrong);
@@ -279,9 +340,6 @@ function hintFor(word: string, known: Iterable<string>): string | undefined {
   return near === undefined ? undefined : `did you mean "${near}"?`;
 }
 
-type Wrong = (path: string, found: string, expected: string, hint?: string) => unknown;
-type Unknown = (path: string, what: string, name: string, known: ReadonlySet<string>, say?: Wrong) => unknown;
-
 /** Only the first word of a line is looked at: the rest is the shell's to read. */
 function checkCommands(spec: ScenarioSpec, wrong: Wrong): void {
   const check = (path: string, line: string | undefined): void => {
@@ -333,7 +391,9 @@ function checkAttachments(
 
 /** Plans the addresses as a run would: whether all fit is known without building anything. */
 function checkAddresses(spec: ScenarioSpec, reading: Reading): void {
-  const plan: AddressPlan | readonly PlanProblem[] = planAddresses(spec);
+  const plan: AddressPlan | readonly PlanProblem[] = hasEngines(spec)
+    ? planMachines(spec).problems
+    : planAddresses(spec);
   if ("endpoints" in plan) return;
   for (const { path, found, expected } of plan.slice(0, MOST_PROBLEMS))
     note(reading, nodeAt(reading, path), path, found, expected);

@@ -6,6 +6,8 @@ export interface RunReport {
   readonly version: 1;
   readonly scenario: string;
   readonly seed: string;
+  /** Where there are engines: the virtual time at which all was ready, and the steps' times began to count. */
+  readonly readyNs?: Nanoseconds;
   /** Virtual time at the end. */
   readonly endNs: Nanoseconds;
   readonly events: number;

@@ -183,14 +183,14 @@ function rootOf(reading: Reading): Node | undefined {
   return (reading.document.contents as Node | null) ?? undefined;
 }
 
-interface Entry {
+export interface Entry {
   readonly key: string;
   readonly keyNode: Node;
   readonly value: Node | undefined;
 }
 
 /** A mapping's entries by name, `<<` merged in (YAML 1.1 merge keys: keys of the mapping itself win, then those merged first). */
-function entriesOf(map: YAMLMap, reading: Reading): ReadonlyMap<string, Entry> {
+export function entriesOf(map: YAMLMap, reading: Reading): ReadonlyMap<string, Entry> {
   let entries = reading.entries.get(map);
   if (entries === undefined) {
     entries = mergedEntries(map, reading, []);
@@ -435,6 +435,18 @@ export function object<F extends Fields>(words: string, fields: F): Shape<Values
         note(reading, at, path, `${words} without "${name}"`, `"${name}": ${fields[name]!.shape.words}`);
       }
       return needed.every((name) => values[name] !== undefined) ? (values as Values<F>) : undefined;
+    },
+  };
+}
+
+/** `shape`, where a value that is left out (`swarm:`) stands for an empty mapping. */
+export function orEmpty<T>(shape: Shape<T>): Shape<T> {
+  return {
+    words: shape.words,
+    schema: { anyOf: [shape.schema, { type: "null" }] },
+    read(node, reading, path) {
+      const at = resolved(node, reading);
+      return shape.read(isScalar(at) && at.value === null ? emptyMapping(at) : node, reading, path);
     },
   };
 }

@@ -1,27 +1,11 @@
 /** A scenario's steps in time: starts commands, begins and ends faults, asks what shall come true "eventually". */
-import type { Host } from "../commands/host.ts";
-import type { Receiver, ReceiverId, Simulation } from "../sim/simulation.ts";
-import { MILLISECOND, type Nanoseconds, SECOND } from "../sim/time.ts";
+import type { Receiver, ReceiverId } from "../sim/simulation.ts";
+import type { Nanoseconds } from "../sim/time.ts";
 import { RunningCommand } from "./command-runner.ts";
+import { EventuallyCheck } from "./eventually.ts";
 import type { ExpectationResult } from "./expectations.ts";
-import type { Faults } from "./faults.ts";
-import type { EventuallyExpectation } from "./format.ts";
 import type { Scenario } from "./load.ts";
-import { formatDuration } from "./units.ts";
-
-/** Where steps find those they speak of. */
-export interface Stage {
-  readonly simulation: Simulation;
-  /** Without a name: the machine that `setup:` lines run on. */
-  host(name?: string): Host | undefined;
-  /** The address that `name` answers on. */
-  addressOf(name: string, seenFrom: Host): string | undefined;
-  readonly faults: Faults;
-}
-
-/** How often a condition that is to come true is asked again. */
-const ASK_AGAIN_NS = 500 * MILLISECOND;
-const DEFAULT_WITHIN_NS = 10 * SECOND;
+import type { Stage } from "./stage.ts";
 
 /** One thing to do at a time of its own. */
 type Action = () => void;
@@ -78,70 +62,17 @@ export class Timeline implements Receiver {
   }
 
   #start(name: string | undefined, line: string, as: string | undefined, forNs: Nanoseconds | undefined): void {
-    const host = this.#stage.host(name);
-    if (host === undefined) {
-      this.problems.push(`there is no machine, container or namespace ${name}`);
-      return;
+    const hosts = this.#stage.hosts(name);
+    if (hosts.length === 0) this.problems.push(`there is no machine, container or namespace ${name}`);
+    for (const { name: shownAs, host } of hosts) {
+      const command = new RunningCommand(host, line, as, shownAs);
+      this.commands.push(command);
+      if (forNs !== undefined) this.#at(forNs, () => command.signal("SIGINT"));
     }
-    const command = new RunningCommand(host, line, as);
-    this.commands.push(command);
-    if (forNs !== undefined) this.#at(forNs, () => command.signal("SIGINT"));
   }
 
   #at(delayNs: Nanoseconds, action: Action): void {
     this.#pending++;
     this.#stage.simulation.schedule(delayNs, this.#id, this.#actions.push(action) - 1);
   }
-}
-
-/** `eventually: { reach: "c1 -> c2" }`: one ping after another until one is answered or the time is over. */
-class EventuallyCheck {
-  readonly #expectation: EventuallyExpectation;
-  readonly #stage: Stage;
-  readonly #later: (delayNs: Nanoseconds, action: Action) => void;
-  #firstNs: Nanoseconds | undefined = undefined;
-  #heldNs: Nanoseconds | undefined = undefined;
-  #why = "it was never asked: the run ended before";
-
-  constructor(expectation: EventuallyExpectation, stage: Stage, later: (delayNs: Nanoseconds, action: Action) => void) {
-    this.#expectation = expectation;
-    this.#stage = stage;
-    this.#later = later;
-  }
-
-  get result(): ExpectationResult {
-    const within = this.#expectation.within ?? DEFAULT_WITHIN_NS;
-    return {
-      expected: `${this.#expectation.eventually.reach} within ${formatDuration(within)}`,
-      holds: this.#heldNs !== undefined,
-      found: this.#heldNs === undefined ? this.#why : `after ${formatDuration(this.#heldNs)}`,
-    };
-  }
-
-  ask(): void {
-    const nowNs = this.#stage.simulation.nowNs;
-    this.#firstNs ??= nowNs;
-    const [from, to] = this.#expectation.eventually.reach.split(" -> ") as [string, string];
-    const host = this.#stage.host(from);
-    const address = host === undefined ? undefined : this.#stage.addressOf(to, host);
-    if (host === undefined || address === undefined) {
-      this.#why = `${from} and ${to} have no network in common`;
-      return;
-    }
-    const ping = new RunningCommand(host, `ping -n -c 1 -W 1 ${address}`);
-    this.#later(ASK_AGAIN_NS, () => this.#look(ping));
-  }
-
-  #look(ping: RunningCommand): void {
-    const elapsedNs = this.#stage.simulation.nowNs - this.#firstNs!;
-    if (ping.ended && ping.result.status === 0) this.#heldNs = elapsedNs;
-    else if (elapsedNs > (this.#expectation.within ?? DEFAULT_WITHIN_NS))
-      this.#why = `no answer: ${lastLine(ping.result.stdout + ping.result.stderr)}`;
-    else if (ping.ended) this.ask();
-    else this.#later(ASK_AGAIN_NS, () => this.#look(ping));
-  }
-}
-
-function lastLine(text: string): string {
-  return text.trimEnd().split("\n").at(-1) ?? "";
 }

@@ -8,6 +8,8 @@ import type { NetworkNamespace } from "../linux/namespace.ts";
 import type { NetDevice } from "../linux/net-device.ts";
 import type { World } from "../linux/world.ts";
 import type { Prefix } from "../wire/address.ts";
+import type { BlockSpec } from "./format.ts";
+import { PacketBlock } from "./packet-block.ts";
 
 export interface Plug {
   readonly address: Prefix;
@@ -25,6 +27,7 @@ export class Underlay implements BridgeHooks {
   readonly #bridge: Bridge;
   /** Each partition in force: machine to group; machines that it does not name reach everybody. */
   readonly #partitions: ReadonlyMap<string, number>[] = [];
+  readonly #blocks: PacketBlock[] = [];
 
   constructor(world: World) {
     this.#world = world;
@@ -60,6 +63,13 @@ export class Underlay implements BridgeHooks {
     return () => this.#partitions.splice(this.#partitions.indexOf(partition), 1);
   }
 
+  /** From now on these packets do not pass between the machine and the others; returns how to let them. */
+  block(block: BlockSpec): () => void {
+    const filter = new PacketBlock(block);
+    this.#blocks.push(filter);
+    return () => this.#blocks.splice(this.#blocks.indexOf(filter), 1);
+  }
+
   /** The switch's ports are named after the machines. */
   run(point: HookPoint, frame: FrameId, ingress: NetDevice | undefined, egress: NetDevice | undefined): FrameId {
     if (point !== "forward" || ingress === undefined || egress === undefined) return frame;
@@ -68,6 +78,12 @@ export class Underlay implements BridgeHooks {
       const to = partition.get(egress.name);
       if (from === undefined || to === undefined || from === to) continue;
       this.#world.frames.drop(frame, "link-partition", egress);
+      return NO_FRAME;
+    }
+    const { frames } = this.#world;
+    for (const block of this.#blocks) {
+      if (!block.stops(ingress.name, egress.name, frames.bytes, frames.start(frame), frames.end(frame))) continue;
+      frames.drop(frame, "netfilter-drop", egress);
       return NO_FRAME;
     }
     return frame;

@@ -1,0 +1,108 @@
+/**
+ * What containers run here. An image is a name alone: no file of it is ever fetched. Its program is one of ours, chosen by the container's command, else by the
+ * image's name, else by the ports that it publishes or exposes.
+ */
+import type { Container } from "../docker/container/container.ts";
+
+/** The arguments of a word, or `idle`: a program that waits until it is told to end. */
+export type ImageProgram = readonly string[] | "idle";
+
+const HTTP = "http";
+const ECHO = "echo";
+
+/** By the last part of an image's name: what it serves, and where. Databases and brokers answer with what they are sent. */
+const SERVING: ReadonlyMap<string, readonly [kind: typeof HTTP | typeof ECHO, port: number]> = new Map([
+  ["nginx", [HTTP, 80]],
+  ["httpd", [HTTP, 80]],
+  ["caddy", [HTTP, 80]],
+  ["traefik", [HTTP, 80]],
+  ["haproxy", [HTTP, 80]],
+  ["whoami", [HTTP, 80]],
+  ["hello", [HTTP, 80]],
+  ["apache", [HTTP, 80]],
+  ["tomcat", [HTTP, 8_080]],
+  ["jenkins", [HTTP, 8_080]],
+  ["node", [HTTP, 3_000]],
+  ["grafana", [HTTP, 3_000]],
+  ["registry", [HTTP, 5_000]],
+  ["prometheus", [HTTP, 9_090]],
+  ["elasticsearch", [HTTP, 9_200]],
+  ["redis", [ECHO, 6_379]],
+  ["memcached", [ECHO, 11_211]],
+  ["postgres", [ECHO, 5_432]],
+  ["mysql", [ECHO, 3_306]],
+  ["mariadb", [ECHO, 3_306]],
+  ["mongo", [ECHO, 27_017]],
+  ["rabbitmq", [ECHO, 5_672]],
+  ["nats", [ECHO, 4_222]],
+]);
+
+/** Images of a shell and tools: they wait, for people to type into them. */
+const IDLE: ReadonlySet<string> = new Set([
+  "alpine",
+  "busybox",
+  "debian",
+  "ubuntu",
+  "fedora",
+  "centos",
+  "netshoot",
+  "bash",
+]);
+
+/** Ports behind which people expect HTTP. */
+const HTTP_PORTS: ReadonlySet<number> = new Set([
+  80, 81, 3_000, 5_000, 8_000, 8_008, 8_080, 8_081, 8_088, 8_888, 9_090,
+]);
+
+/** Commands with which people keep a container alive. */
+const WAITING = /^(sleep (infinity|inf)|tail -f \/dev\/null|top|cat)$/;
+
+/** What a container serves on a port of its own. */
+export interface Served {
+  readonly kind: typeof HTTP | typeof ECHO;
+  readonly port: number;
+}
+
+/** PID 1 of a container; `known` are the words that there are; `declared`: what whoever wrote the service says that it serves. */
+export function programOf(
+  container: Container,
+  known: (word: string) => boolean,
+  declared: readonly Served[] | undefined,
+): ImageProgram {
+  const { command } = container.spec;
+  const line = command.join(" ");
+  if (command.length > 0 && declared === undefined) {
+    if (WAITING.test(line)) return "idle";
+    const word = command[0]!.replace(/^(\/usr)?(\/local)?\/s?bin\//, "");
+    if (known(word)) return [word, ...command.slice(1)];
+  }
+  const served = declared ?? servedBy(container);
+  return served.length === 0 ? "idle" : ["serve", ...served.flatMap(({ kind, port }) => [kind, String(port)])];
+}
+
+/** Its image's own port, and those that it publishes or exposes. */
+function servedBy(container: Container): readonly Served[] {
+  const usual = SERVING.get(nameOf(container.spec.image));
+  const result = new Map<number, Served>();
+  if (usual !== undefined) result.set(usual[1], { kind: usual[0], port: usual[1] });
+  for (const { port, protocol } of portsOf(container)) {
+    const isEcho = protocol !== "tcp" || usual?.[0] === ECHO || !HTTP_PORTS.has(port);
+    if (!result.has(port)) result.set(port, { kind: isEcho ? ECHO : HTTP, port });
+  }
+  return [...result.values()];
+}
+
+/** `nginx` of `registry.example:5000/library/nginx:1.27@sha256:…`. */
+function nameOf(image: string): string {
+  const last = image.replace(/@.*$/, "").split("/").at(-1) ?? "";
+  return last.replace(/:.*$/, "");
+}
+
+/** In the container: of the mesh, of the host, exposed. */
+function portsOf({ spec }: Container): { readonly port: number; readonly protocol: string }[] {
+  return [
+    ...(spec.service?.ingressPorts ?? []).map(({ targetPort, protocol }) => ({ port: targetPort, protocol })),
+    ...(spec.ports ?? []).map(({ containerPort, protocol }) => ({ port: containerPort, protocol })),
+    ...(spec.exposedPorts ?? []).map(({ port, protocol }) => ({ port, protocol })),
+  ];
+}

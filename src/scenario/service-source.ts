@@ -1,0 +1,103 @@
+/**
+ * A service of a scenario, which is written as in a stack file and read by the reader of stack files: its part of the scenario is handed over as a small stack
+ * file of its own, and what the reader complains about is found again in the scenario.
+ */
+import { isMap, isScalar, isSeq, type Node } from "yaml";
+import { loadStack } from "../swarm/stack/load-stack.ts";
+import { StackError } from "../swarm/stack/stack-error.ts";
+import type { Structure } from "../swarm/stack/value.ts";
+import { describeNode, entriesOf, nodeAt, note, type Reading, resolved, type Shape } from "./shape.ts";
+
+const WORDS = "a service as a stack file has it";
+
+/** In its long form. */
+export type ServiceSource = Structure;
+
+export const serviceShape: Shape<ServiceSource> = {
+  words: WORDS,
+  schema: { title: WORDS, type: "object" },
+  read(node, reading, path) {
+    const at = resolved(node, reading);
+    if (!isMap(at)) return note(reading, at ?? node, path, describeNode(at ?? node), WORDS);
+    const name = path.slice(path.indexOf(".") + 1);
+    const copy = new Transcript();
+    copy.write(`{"services":{${JSON.stringify(name)}:`);
+    copy.node(at, reading, path);
+    copy.write("}}");
+    try {
+      return readService(copy.text, name);
+    } catch (error) {
+      if (!(error instanceof StackError)) throw error;
+      const place = copy.pathAt(error.place.column - 1) ?? path;
+      return note(reading, nodeAt(reading, place), place, foundText(error.message), "what a stack file may have there");
+    }
+  },
+};
+
+function readService(text: string, name: string): Structure | undefined {
+  const { stack } = loadStack({
+    files: [{ name: "services", text }],
+    workingFolder: "/",
+    environment: new Map(),
+    readFile: (path) => ({ problem: `open ${path}: no such file or directory` }),
+    skipInterpolation: true,
+  });
+  return stack.services.get(name);
+}
+
+/** The client's complaints have several lines. */
+function foundText(message: string): string {
+  return message
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "" && !line.startsWith("decoding failed"))
+    .join("; ");
+}
+
+/** One line of JSON (which is YAML) that knows where each of its values came from. */
+class Transcript {
+  text = "";
+  readonly #places: { readonly at: number; readonly path: string }[] = [];
+
+  write(text: string): void {
+    this.text += text;
+  }
+
+  node(node: Node | undefined, reading: Reading, path: string): void {
+    const value = resolved(node, reading);
+    this.#places.push({ at: this.text.length, path });
+    if (isMap(value)) {
+      this.write("{");
+      for (const [index, entry] of [...entriesOf(value, reading).values()].entries()) {
+        if (index > 0) this.write(",");
+        const below = `${path}.${entry.key}`;
+        this.#places.push({ at: this.text.length, path: below });
+        this.write(`${JSON.stringify(entry.key)}: `);
+        this.node(entry.value, reading, below);
+      }
+      this.write("}");
+    } else if (isSeq(value)) {
+      this.write("[");
+      for (const [index, item] of value.items.entries()) {
+        if (index > 0) this.write(", ");
+        this.node(item as Node, reading, `${path}[${index}]`);
+      }
+      this.write("]");
+    } else if (isScalar(value)) this.write(scalarText(value.value, value.source));
+    else this.write("null");
+  }
+
+  /** Of the value that stands at a character, or begins last before it. */
+  pathAt(character: number): string | undefined {
+    let path: string | undefined;
+    for (const place of this.#places) if (place.at <= character) path = place.path;
+    return path;
+  }
+}
+
+/** Numbers go as they are written: 0440 is one thing to a scenario and another to a stack file. */
+function scalarText(value: unknown, source: string | undefined): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (source !== undefined && /^[-+.\w]+$/.test(source)) return source;
+  return JSON.stringify(value) ?? "null";
+}
