@@ -4,7 +4,7 @@ import { connectedRoutes } from "./connected-route.ts";
 import type { Errno } from "./errno.ts";
 import type { InetDevices } from "./inet-device.ts";
 import type { DeviceAddress, DeviceChange, NetDevice } from "./net-device.ts";
-import { defaultScope, type Routing } from "./routing.ts";
+import { defaultScope, type Routing, SCOPE_ORDER } from "./routing.ts";
 
 export interface AddressOptions {
   readonly broadcast?: Ipv4Address | undefined;
@@ -38,7 +38,7 @@ export class Addresses {
       scope: options.scope ?? defaultScope(prefix.address),
       peer: subnet.address,
     };
-    device.addresses = device.addresses.concat(address);
+    device.addresses = withAddress(device.addresses, address);
     this.#routing.countAddress(address.address, 1);
     this.#addRoutes(device, address);
     this.#routing.changed();
@@ -86,7 +86,10 @@ export class Addresses {
     const [heir] = followers;
     if (heir === undefined) return;
     const promoted: DeviceAddress = { ...heir, secondary: false };
-    device.addresses = device.addresses.map((address) => (address === heir ? promoted : address));
+    device.addresses = withAddress(
+      device.addresses.filter((address) => address !== heir),
+      promoted,
+    );
     this.#addRoutes(device, promoted);
   }
 
@@ -100,4 +103,14 @@ export class Addresses {
     for (const route of connectedRoutes(device, address)) this.#routing.delete(route);
     this.#routing.addressGone(address.address);
   }
+}
+
+/** __inet_insert_ifa: primary addresses first, those of narrow scope before those of wide scope, then secondary ones, each kind in the order of coming. */
+function withAddress(addresses: readonly DeviceAddress[], address: DeviceAddress): readonly DeviceAddress[] {
+  if (address.secondary) return addresses.concat(address);
+  let place = 0;
+  addresses.forEach((other, at) => {
+    if (!other.secondary && SCOPE_ORDER[address.scope] <= SCOPE_ORDER[other.scope]) place = at + 1;
+  });
+  return addresses.slice(0, place).concat(address, addresses.slice(place));
 }

@@ -2,7 +2,7 @@
  * A route that comes with an address (fib_add_ifaddr): to the address itself, to its subnet, to its broadcasts. Every container has half a dozen, so
  * that nothing is stored of them that the address says.
  */
-import { broadcastOf, type Ipv4Address, networkOf, type Prefix } from "../wire/address.ts";
+import { broadcastOf, contains, type Ipv4Address, networkOf, type Prefix } from "../wire/address.ts";
 import type { DeviceAddress, NetDevice } from "./net-device.ts";
 import { type Route, type RouteProtocol, type RouteScope, type RouteType, TABLE_LOCAL, TABLE_MAIN } from "./route.ts";
 
@@ -64,8 +64,14 @@ export class ConnectedRoute implements Route {
     return undefined;
   }
 
+  /** A secondary address is its primary one's: what the host says to it comes from there. */
   get source(): Ipv4Address {
-    return this.#address.address;
+    const address = this.#address;
+    if (!address.secondary) return address.address;
+    const primary = this.device.addresses.find(
+      (other) => !other.secondary && other.length === address.length && contains(subnetOf(other), address.peer),
+    );
+    return (primary ?? address).address;
   }
 
   get mtu(): undefined {

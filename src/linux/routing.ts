@@ -42,7 +42,7 @@ const DEFAULT_RULES: readonly Rule[] = [
 const USUAL_TABLES: readonly number[] = [TABLE_LOCAL, TABLE_MAIN];
 const admitsAll = (): boolean => true;
 
-const SCOPE_ORDER: Record<RouteScope, number> = { global: 0, link: 253, host: 254 };
+export const SCOPE_ORDER: Readonly<Record<RouteScope, number>> = { global: 0, link: 253, host: 254 };
 
 export class Routing {
   generation = 1;

@@ -67,6 +67,31 @@ describe("a routing table", () => {
 });
 
 describe("routes that come by themselves", () => {
+  it("lead to a secondary address from its primary one, and from itself once it is promoted", () => {
+    const { c1, eth1 } = twoHosts();
+    c1.addAddress(eth1, net("10.0.0.7/24"));
+    const towards = (text: string) => c1.routes.list(TABLE_LOCAL).find((each) => each.destination.address === ip(text));
+    expect(towards("10.0.0.7")?.source).toBe(ip("10.0.0.2"));
+    expect(c1.ipv4.resolve({ destination: ip("10.0.0.7") })).toMatchObject({ source: ip("10.0.0.2") });
+    c1.sysctl.set("net.ipv4.conf.all.promote_secondaries", "1");
+    c1.removeAddress(eth1, net("10.0.0.2/24"));
+    expect(towards("10.0.0.7")?.source).toBe(ip("10.0.0.7"));
+    expect(towards("10.0.0.2")).toBeUndefined();
+    expect(c1.removeAddress(eth1, net("10.0.0.7/24"))).toBeUndefined();
+    expect(c1.routes.list().filter((each) => each.device === eth1)).toEqual([]);
+  });
+
+  it("stand behind addresses in the kernel's order: primary ones by scope, then secondary ones", () => {
+    const { c1, eth1 } = twoHosts();
+    c1.addAddress(eth1, net("10.0.0.7/24"));
+    c1.addAddress(eth1, net("10.1.0.1/24"));
+    c1.addAddress(eth1, net("169.254.1.1/16"), { scope: "link" });
+    c1.addAddress(eth1, net("10.2.0.1/24"));
+    expect(eth1.addresses.map((each) => each.address)).toEqual(
+      ["169.254.1.1", "10.0.0.2", "10.1.0.1", "10.2.0.1", "10.0.0.7"].map(ip),
+    );
+  });
+
   it("are a local, a broadcast and a connected one, the last two only while the device is up", () => {
     const { c1, eth1 } = twoHosts();
     const brief = (table: number) =>
