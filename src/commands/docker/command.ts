@@ -26,6 +26,8 @@ export interface DockerCommand {
 /** `docker network`: commands under one name. */
 export interface DockerGroup {
   readonly path: string;
+  /** Of the group itself, behind its path; nothing when absent. */
+  readonly takes?: string;
   readonly summary: string;
 }
 

@@ -118,8 +118,9 @@ export const DOCKER: Word = {
     const path = `${first} ${second}`;
     const command = BY_PATH.get(path);
     if (command !== undefined) return yield* runCommand(process, context, command, path, argv.slice(at + 2));
+    const takes = group.takes === undefined ? "" : ` ${group.takes}`;
     process.stderr.write(
-      `docker: unknown command: docker ${path}\n\nUsage:  docker ${first}\n\nRun 'docker ${first} --help' for more information\n`,
+      `docker: unknown command: docker ${path}\n\nUsage:  docker ${first}${takes}\n\nRun 'docker ${first} --help' for more information\n`,
     );
     return 1;
   },

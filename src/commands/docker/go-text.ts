@@ -59,6 +59,11 @@ export function goDate(atNs: Nanoseconds, startSeconds = DEFAULT_START_SECONDS):
   return `${date} ${time} +0000 UTC`;
 }
 
+/** `2026-01-01 00:00:02.5 +0000 utc`: what `inspect --pretty` makes of a time. */
+export function prettyDate(atNs: Nanoseconds | undefined, startSeconds = DEFAULT_START_SECONDS): string {
+  return `${goTime(atNs, startSeconds).replace("T", " ").replace("Z", "")} +0000 utc`;
+}
+
 function wallTime(atNs: Nanoseconds, startSeconds: number): { date: string; time: string; fraction: number } {
   const seconds = startSeconds + Math.floor(atNs / SECOND);
   const days = Math.floor(seconds / 86_400);

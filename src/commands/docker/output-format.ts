@@ -33,7 +33,7 @@ export function formatList(format: string | undefined, list: ListForm, rows: rea
       columns.map(({ heading }) => heading),
       ...rows.map((row) => columns.map(({ field }) => String(row[field] ?? ""))),
     ]);
-  if (format === "json") return rows.map((row) => `${goJson(row)}\n`).join("");
+  if (format === "json") return rows.map((row) => `${escapeHtml(goJson(row))}\n`).join("");
   const isTable = /^table\s/.test(format);
   // The shell leaves `\t` and `\n` as they are; the client reads them.
   const source = (isTable ? format.slice("table".length).trim() : format).replace(/\\t/g, "\t").replace(/\\n/g, "\n");
@@ -66,4 +66,9 @@ export function writeObjects(stdout: TextSink, format: string | undefined, objec
     }
     stdout.write(written === "" ? "\n" : written);
   }
+}
+
+/** encoding/json escapes these unless it is told not to. */
+function escapeHtml(json: string): string {
+  return json.replace(/[<>&]/g, (sign) => `\\u00${sign.charCodeAt(0).toString(16)}`);
 }

@@ -4,7 +4,7 @@ import { CommandError } from "../../command-error.ts";
 import { ask, clientOf } from "../cluster.ts";
 import type { DockerCommand } from "../command.ts";
 import { INSPECT_FORMAT_FLAG } from "../format-flag.ts";
-import { goDate, goTime, type Shown } from "../go-text.ts";
+import { goTime, prettyDate, type Shown } from "../go-text.ts";
 import { bytesText } from "../human-size.ts";
 import { writeObjects } from "../output-format.ts";
 import { capital } from "../task/task-list.ts";
@@ -90,7 +90,7 @@ function prettyText({ id, meta, spec, description, status, managerStatus }: Node
   for (const [key, value] of labels) lines.push(` - ${key}${value === "" ? "" : `=${value}`}`);
   lines.push(
     `Hostname:              \t${description?.hostname ?? ""}`,
-    `Joined at:             \t${goDate(meta.createdAt ?? 0).toLowerCase()}`,
+    `Joined at:             \t${prettyDate(meta.createdAt)}`,
     "Status:",
     ` State:\t\t\t${capital(status.state)}`,
   );
@@ -117,5 +117,5 @@ function prettyText({ id, meta, spec, description, status, managerStatus }: Node
   if (plugins.size > 0) lines.push("Plugins:");
   for (const [type, names] of [...plugins].sort()) lines.push(` ${type}:\t\t${names.join(", ")}`);
   lines.push(`Engine Version:\t\t${engine?.engineVersion ?? ""}`);
-  return `${lines.join("\n")}\n\n`;
+  return `${lines.join("\n")}\n`;
 }

@@ -2,13 +2,14 @@
 import { filtersShape } from "../../../swarm/api/control.ts";
 import type { Config, Secret } from "../../../swarm/api/objects.ts";
 import { configSpecShape, secretSpecShape } from "../../../swarm/api/specs.ts";
+import { quoted } from "../../../swarm/stack/go-quote.ts";
 import { CommandError } from "../../command-error.ts";
 import { ask, clientOf, forEach, must } from "../cluster.ts";
 import type { DockerCommand, DockerGroup } from "../command.ts";
 import { filtersOf, matchesLabel } from "../filters.ts";
 import { type FlagDefinition, type Flags, splitPair } from "../flags.ts";
 import { FORMAT_FLAG, INSPECT_FORMAT_FLAG } from "../format-flag.ts";
-import { goDate, goTime, type Shown } from "../go-text.ts";
+import { goTime, prettyDate, type Shown } from "../go-text.ts";
 import { ago } from "../human-time.ts";
 import { noSuchFile, readFile } from "../machine-files.ts";
 import { naturalOrder } from "../natural-order.ts";
@@ -55,9 +56,12 @@ function create(kind: Kind): DockerCommand {
       const driver = given.string("driver");
       if (file === undefined && driver === undefined) throw new CommandError(1, "secret file is required");
       if (file !== undefined && driver !== undefined)
-        throw new CommandError(1, "secret data must be empty when using a secret driver");
+        throw new CommandError(1, "When using secret driver secret data must be empty");
       const text = file === undefined ? "" : file === "-" ? context.stdin : readFile(context.host, file);
-      if (text === undefined) throw new CommandError(1, `error reading from ${file}: ${noSuchFile(file ?? "")}`);
+      if (text === undefined) {
+        const start = isSecret ? "" : `Error reading content from ${quoted(file ?? "")}: `;
+        throw new CommandError(1, `${start}error reading from ${file}: ${noSuchFile(file ?? "")}`);
+      }
       const annotations = { name, labels: sortedMap(given.list("label").map(splitPair)) };
       const data = new TextEncoder().encode(text);
       const client = clientOf(context);
@@ -162,7 +166,7 @@ function inspect(kind: Kind): DockerCommand {
         if ("value" in reply) objects.push(reply.value);
         else problems += `Error response from daemon: ${reply.error}\n`;
       }
-      if (flags.bool("pretty")) process.stdout.write(objects.map((object) => prettyText(kind, object)).join("\n"));
+      if (flags.bool("pretty")) process.stdout.write(objects.map((object) => prettyText(kind, object)).join(""));
       else
         writeObjects(
           process.stdout,
@@ -188,14 +192,14 @@ function shownObject(kind: Kind, { id, meta, spec }: FileObject): Shown {
 
 function prettyText(kind: Kind, { id, meta, spec }: FileObject): string {
   const { name, labels } = spec.annotations;
-  const lines = [`ID:\t\t\t${id}`, `Name:\t\t\t${name}`];
+  // The client's two templates are laid out differently.
+  const gap = kind === "secret" ? "              " : "\t\t\t";
+  const lines = [`ID:${gap}${id}`, `Name:${gap}${name}`];
   if (labels.size > 0) lines.push("Labels:");
   for (const [key, value] of [...labels].sort()) lines.push(` - ${key}${value === "" ? "" : `=${value}`}`);
-  if (kind === "secret") lines.push("Driver:\t\t\t");
-  lines.push(
-    `Created at:            \t${goDate(meta.createdAt ?? 0).toLowerCase()}`,
-    `Updated at:            \t${goDate(meta.updatedAt ?? 0).toLowerCase()}`,
-  );
+  const tab = kind === "secret" ? "        " : "            \t";
+  if (kind === "secret") lines.push("Driver:            ");
+  lines.push(`Created at:${tab}${prettyDate(meta.createdAt)}`, `Updated at:${tab}${prettyDate(meta.updatedAt)}`);
   if (kind === "config") lines.push("Data:", new TextDecoder().decode(spec.data));
   return `${lines.join("\n")}\n`;
 }

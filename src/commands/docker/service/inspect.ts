@@ -34,7 +34,7 @@ export const SERVICE_INSPECT: DockerCommand = {
     if (isPretty) {
       const { networks } = yield* must(client.call("ListNetworks", {}));
       const names = new Map(networks.map(({ id, spec }) => [id, spec.annotations.name]));
-      process.stdout.write(services.map((service) => prettyService(service, names, process.clock.nowNs)).join("\n"));
+      process.stdout.write(services.map((service) => prettyService(service, names, process.clock.nowNs)).join(""));
     } else writeObjects(process.stdout, flags.string("format"), services.map(serviceObject));
     process.stderr.write(problems);
     return problems === "" ? 0 : 1;

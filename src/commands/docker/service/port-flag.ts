@@ -56,6 +56,6 @@ function parseLong(fields: readonly string[]): PortConfig[] | string {
         return `invalid field key: ${key}`;
     }
   }
-  if (targetPort === 0) return "missing mandatory field '\"target\"'";
+  if (targetPort === 0) return "missing mandatory field 'target'";
   return [portConfigShape.make({ protocol, publishMode, targetPort, publishedPort })];
 }

@@ -37,19 +37,14 @@ export function prettyService(service: Service, names: ReadonlyMap<string, strin
       `  PublishMode = ${publishMode}`,
     );
   // The template's blank before its last action stays behind the last port.
-  return `${lines.join("\n")}${ports.length > 0 ? " " : ""}\n`;
+  return `\n${lines.join("\n")}${ports.length > 0 ? " " : ""}\n\n`;
 }
 
 function modeLines({ spec }: Service): string[] {
-  const { replicated, replicatedJob, globalJob } = spec;
+  const { replicated, global } = spec;
   if (replicated !== undefined) return ["Service Mode:\tReplicated", ` Replicas:\t${replicated.replicas}`];
-  if (replicatedJob !== undefined)
-    return [
-      "Service Mode:\tReplicated Job",
-      ` Max Concurrent:\t${replicatedJob.maxConcurrent}`,
-      ` Total Completions:\t${replicatedJob.totalCompletions}`,
-    ];
-  return [globalJob === undefined ? "Service Mode:\tGlobal" : "Service Mode:\tGlobal Job"];
+  // Of jobs the client's template knows nothing.
+  return [global === undefined ? "Service Mode:" : "Service Mode:\tGlobal"];
 }
 
 function statusLines({ updateStatus }: Service, nowNs: Nanoseconds): string[] {
@@ -78,7 +73,7 @@ function containerLines(container: ContainerSpec): string[] {
   if (container.env.length > 0) lines.push(` Env:\t\t${container.env.join(" ")} `);
   if (container.dir !== "") lines.push(` Dir:\t\t${container.dir}`);
   lines.push(` Init:\t\t${container.init}`);
-  if (container.user !== "") lines.push(` User:\t\t${container.user}`);
+  if (container.user !== "") lines.push(` User: ${container.user}`);
   if (container.mounts.length > 0) lines.push("Mounts:");
   for (const { target, source, readOnly, type } of container.mounts)
     lines.push(` Target:\t${target}`, `  Source:\t${source}`, `  ReadOnly:\t${readOnly}`, `  Type:\t\t${type}`);

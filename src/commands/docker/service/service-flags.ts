@@ -55,7 +55,7 @@ const SHARED: readonly FlagDefinition[] = checked([
     kind: "bool",
     usage: "Do not query the registry to resolve image digest and supported platforms",
   },
-  { name: "oom-score-adj", kind: "int", usage: "Tune host's OOM preferences (-1000 to 1000)" },
+  { name: "oom-score-adj", kind: "int", usage: "Tune host's OOM preferences (-1000 to 1000) " },
   { name: "quiet", letter: "q", kind: "bool", usage: "Suppress progress output" },
   { name: "read-only", kind: "bool", usage: "Mount the container's root filesystem as read only" },
   { name: "replicas", kind: "uint", usage: "Number of tasks" },

@@ -5,7 +5,7 @@ import { STACK_DEPLOY } from "./deploy.ts";
 import { STACK_LS, STACK_PS, STACK_SERVICES } from "./ls.ts";
 import { STACK_RM } from "./rm.ts";
 
-export const STACK_GROUP: DockerGroup = { path: "stack", summary: "Manage Swarm stacks" };
+export const STACK_GROUP: DockerGroup = { path: "stack", takes: "[OPTIONS]", summary: "Manage Swarm stacks" };
 export const STACK_COMMANDS: readonly DockerCommand[] = [
   STACK_CONFIG,
   STACK_DEPLOY,

@@ -94,7 +94,7 @@ export function* printTasks(
     .sort((a, b) => naturalOrder(a.name, b.name) || (b.task.meta.createdAt ?? 0) - (a.task.meta.createdAt ?? 0));
   const idOf = ({ id }: Task) => (isWhole ? id : id.slice(0, SHORT_ID));
   if (flags.bool("quiet")) {
-    process.stdout.write(sorted.map(({ task }) => `${idOf(task)}\n`).join(""));
+    process.stdout.write(sorted.map(({ task }) => `${task.id}\n`).join(""));
     return;
   }
   let before = "";
