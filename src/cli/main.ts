@@ -2,6 +2,7 @@
 import { Command, CommanderError, InvalidArgumentError } from "commander";
 import { ScenarioError } from "../scenario/problem.ts";
 import { VERSION } from "../version.ts";
+import { checkCommand } from "./check.ts";
 import { ClosedPipeError } from "./closed-pipe.ts";
 import { completionCommand } from "./completion.ts";
 import { dockerCommand } from "./docker.ts";
@@ -24,6 +25,7 @@ export function program(): Command {
   for (const command of [
     runCommand(),
     validateCommand(),
+    checkCommand(),
     listCommand(),
     initCommand(),
     schemaCommand(),

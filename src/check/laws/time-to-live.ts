@@ -19,7 +19,8 @@ interface Arrival {
 export const TIME_TO_LIVE: Law = {
   name: NAME,
   source: "RFC 1812 §5.3.1",
-  check({ frames }) {
+  check({ frames, corrupts }) {
+    if (corrupts) return []; // a damaged address or number leads anywhere
     const violations: Violation[] = [];
     const first = new Map<string, number>();
     const arrivals = new Map<string, Arrival>();
