@@ -152,16 +152,16 @@ function checkStack(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): s
 }
 
 /** What a service names must be there. */
-function checkServices(spec: ScenarioSpec, reading: Reading, { unknown, wrong }: Say): void {
+function checkServices(spec: ScenarioSpec, reading: Reading, { unknown }: Say): void {
   const known = {
     networks: new Set([...namesUnder(reading, "networks"), ...PREDEFINED_NETWORKS]),
     secrets: namesUnder(reading, "secrets"),
     configs: namesUnder(reading, "configs"),
   };
-  for (const [name, service] of spec.services ?? []) {
+  for (const [name, { loaded }] of spec.services ?? []) {
     const path = `services.${name}`;
-    const { networks, image } = service;
-    if (image === undefined) wrong(path, "a service without an image", '"image": a name');
+    const service = loaded.stack.services.get(name) ?? {};
+    const { networks } = service;
     if (networks instanceof Map)
       for (const network of networks.keys())
         if (!known.networks.has(network)) unknown(`${path}.networks`, "network", network, known.networks);
@@ -181,10 +181,12 @@ function aliasesOf(spec: ScenarioSpec): ReadonlySet<string> {
   const aliases = new Set<string>();
   for (const { networks } of spec.containers?.values() ?? [])
     for (const attachment of attachmentsOf(networks)) for (const alias of attachment.aliases ?? []) aliases.add(alias);
-  for (const { networks } of spec.services?.values() ?? [])
+  for (const { name, loaded } of spec.services?.values() ?? []) {
+    const networks = loaded.stack.services.get(name)?.["networks"];
     for (const attachment of networks instanceof Map ? networks.values() : []) {
       const { aliases: given } = (attachment ?? {}) as { readonly aliases?: unknown };
       for (const alias of Array.isArray(given) ? given : []) aliases.add(String(alias));
     }
+  }
   return aliases;
 }

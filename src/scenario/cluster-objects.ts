@@ -3,10 +3,11 @@
 import { configSpecShape, networkSpecShape, secretSpecShape } from "../swarm/api/specs.ts";
 import type { Call, ControlClient, Reply } from "../swarm/control/control-client.ts";
 import { formatIpv4, formatPrefix } from "../wire/address.ts";
+import { PREDEFINED_NETWORKS } from "./check-engines.ts";
 import { driverOf } from "./engine-needs.ts";
 import type { NetworkSpec } from "./format.ts";
 import { type Scenario, scenarioProblem } from "./load.ts";
-import { type ServiceObjects, serviceSpecOf } from "./service-spec.ts";
+import { type ServiceObjects, serviceSpecOf } from "./service-source.ts";
 import { answerOf, type Waiting } from "./waiting.ts";
 
 const MTU = "com.docker.network.driver.mtu";
@@ -15,25 +16,20 @@ const VNIS = "com.docker.network.driver.overlay.vxlanid_list";
 export class ClusterObjects implements ServiceObjects {
   readonly #client: ControlClient;
   readonly #scenario: Scenario;
-  readonly #networks = new Map<string, string>();
-  readonly #secrets = new Map<string, string>();
-  readonly #configs = new Map<string, string>();
+  /** Identifiers of what was made, by name. */
+  readonly #made = {
+    network: new Map<string, string>(),
+    secret: new Map<string, string>(),
+    config: new Map<string, string>(),
+  };
 
   constructor(client: ControlClient, scenario: Scenario) {
     this.#client = client;
     this.#scenario = scenario;
   }
 
-  network(name: string): string | undefined {
-    return this.#networks.get(name);
-  }
-
-  secret(name: string): string | undefined {
-    return this.#secrets.get(name);
-  }
-
-  config(name: string): string | undefined {
-    return this.#configs.get(name);
+  idOf(kind: "network" | "secret" | "config", name: string): string | undefined {
+    return this.#made[kind].get(name);
   }
 
   *labelNodes(): Waiting<void> {
@@ -54,7 +50,7 @@ export class ClusterObjects implements ServiceObjects {
         this.#client.call("CreateNetwork", { spec: networkSpecOf(name, spec) }),
         path,
       );
-      if (network !== undefined) this.#networks.set(name, network.id);
+      if (network !== undefined) this.#made.network.set(name, network.id);
     }
   }
 
@@ -67,21 +63,26 @@ export class ClusterObjects implements ServiceObjects {
       if (kind === "secret") {
         const spec = secretSpecShape.make({ annotations, data });
         const { secret } = yield* this.#ask(this.#client.call("CreateSecret", { spec }), path);
-        if (secret !== undefined) this.#secrets.set(name, secret.id);
+        if (secret !== undefined) this.#made.secret.set(name, secret.id);
       } else {
         const spec = configSpecShape.make({ annotations, data });
         const { config } = yield* this.#ask(this.#client.call("CreateConfig", { spec }), path);
-        if (config !== undefined) this.#configs.set(name, config.id);
+        if (config !== undefined) this.#made.config.set(name, config.id);
       }
     }
   }
 
   *makeServices(): Waiting<void> {
-    for (const [name, source] of this.#scenario.services ?? [])
-      yield* this.#ask(
-        this.#client.call("CreateService", { spec: serviceSpecOf(name, source, this) }),
-        `services.${name}`,
-      );
+    const { services } = this.#scenario;
+    if (services === undefined) return;
+    // Networks that every node has by itself are in the cluster's list, too.
+    for (const name of PREDEFINED_NETWORKS)
+      if (name !== "none" && !this.#made.network.has(name)) {
+        const { id } = yield* this.#ask(this.#client.find("network", name), "services");
+        this.#made.network.set(name, id);
+      }
+    for (const [name, source] of services)
+      yield* this.#ask(this.#client.call("CreateService", { spec: serviceSpecOf(source, this) }), `services.${name}`);
   }
 
   *#ask<T>(call: Call<T>, path: string): Waiting<T> {

@@ -7,7 +7,7 @@ import { type Process, type Program, WaitQueue } from "../linux/process.ts";
 import type { World } from "../linux/world.ts";
 import { assert } from "../sim/assert.ts";
 import { parseIpv4 } from "../wire/address.ts";
-import { programOf } from "./image-programs.ts";
+import { plainName, programOf, type ServingHint } from "./image-programs.ts";
 
 const NOT_FOUND = 127;
 /** 128 and SIGTERM. */
@@ -18,27 +18,36 @@ export class ContainerPrograms implements ProgramStarter {
   /** A container that is started again has another namespace, and is another host. */
   readonly #hosts = new WeakMap<Container, Host>();
 
-  constructor(world: World) {
+  /** By service: what its file says that it serves. */
+  readonly #serving: ReadonlyMap<string, ServingHint>;
+
+  constructor(world: World, serving: ReadonlyMap<string, ServingHint>) {
     this.#world = world;
+    this.#serving = serving;
   }
 
   start(container: Container, streams: Streams): Process {
     const host = this.hostOf(container);
-    const program = programOf(container, (word) => WORDS.has(word));
+    const hint = this.#serving.get(container.spec.service?.name ?? "");
+    const program = programOf(container, (word) => WORDS.has(word), hint);
     if (program === "idle") return host.spawn("idle", streams, idle);
     const [name = "", ...argv] = program;
     const word = WORDS.get(name);
     assert(word !== undefined, `an image's program ${name} is no word`);
     // What serves in place of an image's program says so in the container's log.
-    if (name === "serve") streams.stdout.write(`serving ${argv[0] ?? ""} on port ${argv[1] ?? "of its own"}\n`);
+    if (name === "serve")
+      for (let at = 0; at < argv.length; at += 2)
+        streams.stdout.write(`serving ${argv[at]} on port ${argv[at + 1] ?? "of its own"}\n`);
     return host.spawn(name, streams, (process) => word.run(process, host.context(), argv));
   }
 
   run(container: Container, command: readonly string[], streams: Streams): Process {
     const host = this.hostOf(container);
-    const name = (command[0] ?? "").replace(/^(\/usr)?(\/local)?\/s?bin\//, "");
+    const name = plainName(command[0] ?? "");
     const word = WORDS.get(name);
+    const isForeignCheck = command === container.spec.healthCheck?.command && !isOwnCheck(command);
     return host.spawn(name, streams, function* (process) {
+      if (isForeignCheck) return 0;
       if (word !== undefined) return yield* word.run(process, host.context(), command.slice(1));
       process.stderr.write(
         `OCI runtime exec failed: exec failed: unable to start container process: exec: "${command[0] ?? ""}": executable file not found in $PATH\n`,
@@ -66,6 +75,13 @@ export class ContainerPrograms implements ProgramStarter {
     }
     return host;
   }
+}
+
+/** Health checks by programs of the image, which is a name alone, find it healthy; those by words of ours are made. */
+function isOwnCheck(command: readonly string[]): boolean {
+  const [program = "", option, line = ""] = command;
+  if (program !== "sh" || option !== "-c") return WORDS.has(plainName(program));
+  return WORDS.has(plainName(line.trim().split(/\s/)[0] ?? ""));
 }
 
 function* idle(): Program {

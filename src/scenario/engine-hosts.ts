@@ -14,6 +14,7 @@ import { x509Pki } from "../swarm/ca/x509-pki.ts";
 import { CONTROL_WORK } from "../swarm/control/control-api.ts";
 import { Daemon } from "../swarm/daemon.ts";
 import { ShownCertificates } from "../swarm/grpc/security.ts";
+import { GOSSIP_SUBSYSTEM } from "../swarm/keys/key-manager.ts";
 import { clearSecurity } from "../swarm/node-security.ts";
 import { sealedSecurity } from "../swarm/sealed-security.ts";
 import type { Store } from "../swarm/store/store.ts";
@@ -40,7 +41,9 @@ export class EngineHosts implements Hosts {
   /** By name, in the order of the file. */
   readonly engines = new Map<string, EngineMachine>();
   /** Lines of the NSS key log format, of a sealed control plane. */
-  readonly keyLog: string[] = [];
+  readonly keyLog = new Set<string>();
+  /** Told of each line as it comes. */
+  keyLogged: (line: string) => void = () => undefined;
   readonly problems: string[] = [];
   readonly #world: World;
   readonly #scenario: Scenario;
@@ -55,7 +58,7 @@ export class EngineHosts implements Hosts {
     this.#scenario = scenario;
     this.#addresses = addresses;
     this.machines = new Machines(scenario, world, addresses);
-    this.#programs = new ContainerPrograms(world);
+    this.#programs = new ContainerPrograms(world, scenario.serving ?? new Map());
     this.#places = new PlaceNames(this.engines, scenario.containers ?? new Map());
     for (const host of this.machines.hosts.values())
       for (const [name, address] of addresses.nodes) host.hostsFile.set(name, address);
@@ -119,6 +122,12 @@ export class EngineHosts implements Hosts {
       bestTerm = term;
     }
     return best;
+  }
+
+  /** Those that open sealed gossip, newest last. */
+  get gossipKeys(): readonly Uint8Array[] {
+    const keys = this.store?.cluster?.networkBootstrapKeys ?? [];
+    return keys.filter(({ subsystem }) => subsystem === GOSSIP_SUBSYSTEM).map(({ key }) => key);
   }
 
   devices(): NetDevice[] {
@@ -220,7 +229,7 @@ export class EngineHosts implements Hosts {
       if (role === "host" || host === undefined) continue;
       const random = this.#world.random.fork(`tls ${name}`);
       const security = isSealed
-        ? sealedSecurity({ nowSeconds, random, keyLog: (line) => this.keyLog.push(line) })
+        ? sealedSecurity({ nowSeconds, random, keyLog: (line) => this.#logKey(line) })
         : clearSecurity(shown);
       const daemon = new Daemon(
         { ...common, security },
@@ -231,6 +240,13 @@ export class EngineHosts implements Hosts {
       host.swarmNode = daemon.node;
       this.engines.set(name, { name, role, address: this.#addresses.nodes.get(name)!, host, daemon });
     }
+  }
+
+  /** Both ends of a connection say the same. */
+  #logKey(line: string): void {
+    if (this.keyLog.has(line)) return;
+    this.keyLog.add(line);
+    this.keyLogged(line);
   }
 
   /** Tasks by `web.1` (the newest), `web.*` (all), or `web.node2` of a global service. */

@@ -37,18 +37,6 @@ const SERVING: ReadonlyMap<string, readonly [kind: typeof HTTP | typeof ECHO, po
   ["nats", [ECHO, 4_222]],
 ]);
 
-/** Images of a shell and tools: they wait, for people to type into them. */
-const IDLE: ReadonlySet<string> = new Set([
-  "alpine",
-  "busybox",
-  "debian",
-  "ubuntu",
-  "fedora",
-  "centos",
-  "netshoot",
-  "bash",
-]);
-
 /** Ports behind which people expect HTTP. */
 const HTTP_PORTS: ReadonlySet<number> = new Set([
   80, 81, 3_000, 5_000, 8_000, 8_008, 8_080, 8_081, 8_088, 8_888, 9_090,
@@ -63,29 +51,46 @@ export interface Served {
   readonly port: number;
 }
 
-/** PID 1 of a container; `known` are the words that there are; `declared`: what whoever wrote the service says that it serves. */
+/** What is said of a service beside its image and its published ports. */
+export interface ServingHint {
+  /** All that its tasks serve: whoever wrote the file said so. */
+  readonly serve: readonly Served[] | undefined;
+  /** Ports that are named somewhere, as those that a container exposes. */
+  readonly exposed: readonly ContainerPort[];
+}
+export interface ContainerPort {
+  readonly port: number;
+  readonly protocol: "tcp" | "udp" | "sctp";
+}
+
+/** PID 1 of a container; `known` are the words that there are. */
 export function programOf(
   container: Container,
   known: (word: string) => boolean,
-  declared: readonly Served[] | undefined,
+  hint: ServingHint | undefined,
 ): ImageProgram {
   const { command } = container.spec;
   const line = command.join(" ");
-  if (command.length > 0 && declared === undefined) {
+  if (command.length > 0 && hint?.serve === undefined) {
     if (WAITING.test(line)) return "idle";
-    const word = command[0]!.replace(/^(\/usr)?(\/local)?\/s?bin\//, "");
+    const word = plainName(command[0]!);
     if (known(word)) return [word, ...command.slice(1)];
   }
-  const served = declared ?? servedBy(container);
+  const served = hint?.serve ?? servedBy(container, hint?.exposed ?? []);
   return served.length === 0 ? "idle" : ["serve", ...served.flatMap(({ kind, port }) => [kind, String(port)])];
 }
 
+/** The name of a program, without the folder that it lies in. */
+export function plainName(program: string): string {
+  return program.replace(/^(\/usr)?(\/local)?\/s?bin\//, "");
+}
+
 /** Its image's own port, and those that it publishes or exposes. */
-function servedBy(container: Container): readonly Served[] {
+function servedBy(container: Container, more: readonly ContainerPort[]): readonly Served[] {
   const usual = SERVING.get(nameOf(container.spec.image));
   const result = new Map<number, Served>();
   if (usual !== undefined) result.set(usual[1], { kind: usual[0], port: usual[1] });
-  for (const { port, protocol } of portsOf(container)) {
+  for (const { port, protocol } of [...portsOf(container), ...more]) {
     const isEcho = protocol !== "tcp" || usual?.[0] === ECHO || !HTTP_PORTS.has(port);
     if (!result.has(port)) result.set(port, { kind: isEcho ? ECHO : HTTP, port });
   }
@@ -99,7 +104,7 @@ function nameOf(image: string): string {
 }
 
 /** In the container: of the mesh, of the host, exposed. */
-function portsOf({ spec }: Container): { readonly port: number; readonly protocol: string }[] {
+function portsOf({ spec }: Container): ContainerPort[] {
   return [
     ...(spec.service?.ingressPorts ?? []).map(({ targetPort, protocol }) => ({ port: targetPort, protocol })),
     ...(spec.ports ?? []).map(({ containerPort, protocol }) => ({ port: containerPort, protocol })),

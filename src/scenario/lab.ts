@@ -3,6 +3,7 @@
  * until something is true, type commands, read tables and counters, listen to frames.
  */
 import { MemorySink } from "../capture/byte-sink.ts";
+import { SECRETS_TLS_KEY_LOG } from "../capture/pcapng-format.ts";
 import { PcapngWriter } from "../capture/pcapng-writer.ts";
 import type { Host } from "../commands/host.ts";
 import { DEFAULT_START_SECONDS } from "../commands/wall-date.ts";
@@ -103,7 +104,26 @@ export class Lab {
 
   /** Lines of a TLS key log, of a sealed control plane. */
   get keyLog(): readonly string[] {
-    return this.#engines?.keyLog ?? [];
+    return [...(this.#engines?.keyLog ?? [])];
+  }
+
+  /** The keys that open sealed gossip; none where it is in clear. */
+  get gossipKeys(): readonly Uint8Array[] {
+    return this.scenario.swarm?.["control-plane"] === "sealed" ? (this.#engines?.gossipKeys ?? []) : [];
+  }
+
+  /** Gives a file the keys that open the sealed control plane, those that are known and those to come: Wireshark needs nothing else. */
+  #writeKeys(writer: PcapngWriter, engines: EngineHosts): void {
+    const write = (lines: readonly string[]): void => {
+      const text = lines.map((line) => `${line}\n`).join("");
+      writer.addDecryptionSecrets(SECRETS_TLS_KEY_LOG, new TextEncoder().encode(text));
+    };
+    if (engines.keyLog.size > 0) write([...engines.keyLog]);
+    const before = engines.keyLogged;
+    engines.keyLogged = (line) => {
+      before(line);
+      write([line]);
+    };
   }
 
   /** Everything that the steps speak of is there: counts frames, begins the timeline. */
@@ -261,6 +281,7 @@ export class Lab {
           wants: (device) => !this.#hosts.isUnderlay(device) && this.#isWanted(device, patterns),
           follow: writer,
         });
+      if (this.#engines !== undefined) this.#writeKeys(writer, this.#engines);
     });
     if (options.names !== false) {
       this.#writers.push(writer);

@@ -7,6 +7,7 @@ import { attachmentsOf } from "./attachment.ts";
 import { checkEngines, checkNoEngines, PREDEFINED_NETWORKS, type Unknown, type Wrong } from "./check-engines.ts";
 import { hasEngines, hasSwarm } from "./engine-needs.ts";
 import { type Condition, type EventuallyExpectation, type ScenarioSpec, scenarioShape } from "./format.ts";
+import type { ServingHint } from "./image-programs.ts";
 import { unknownWord } from "./known-words.ts";
 import { nearest, type Problem, ScenarioError } from "./problem.ts";
 import { type ReadFile, ScenarioFiles } from "./scenario-files.ts";
@@ -21,6 +22,8 @@ export interface Scenario extends ScenarioSpec {
   readonly source: Source;
   /** Files that it names, by their names as written. */
   readonly texts: ReadonlyMap<string, string>;
+  /** By the names of services: what a stack file says that they serve. */
+  readonly serving?: ReadonlyMap<string, ServingHint>;
 }
 
 /** The text behind a scenario, and where a key of it stands. */

@@ -69,7 +69,8 @@ export function secureServer(
   const open = (inner: ByteStreamEvents) => TcpStream.accepted(namespace, socket, inner);
   if (security.kind === "clear") return new ClearStream(security, events, open);
   const handshake = (host: HandshakeHost) => new ServerHandshake(security, host);
-  return new TlsStream({ events, keyLog: undefined, open, handshake });
+  // Before the client does, so that a capture has the keys in front of what they open.
+  return new TlsStream({ events, keyLog: security.keyLog, open, handshake });
 }
 
 /** TCP itself, with the certificates shown beside it. */
