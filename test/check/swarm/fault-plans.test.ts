@@ -15,6 +15,22 @@ describe("a swarm under random faults", () => {
     60_000,
   );
 
+  it("does not take a machine's life before its restart for the present one", () => {
+    const seconds = (count: number) => count * 1_000_000_000;
+    const plan: FaultPlan = {
+      seed: "20261122/753", // found by the command
+      managers: 3,
+      workers: 3,
+      steps: [
+        { kind: "create", atNs: 0, service: 0, replicas: 3 },
+        { kind: "loss", atNs: seconds(3.038), machine: 3, perMille: 192, delayNs: 6_000_000, forNs: seconds(6.581) },
+        { kind: "update", atNs: seconds(7.448), service: 0 },
+        { kind: "power", atNs: seconds(12.526), machine: 5, forNs: seconds(1.848) },
+      ],
+    };
+    expect(runFaultPlan(plan).violations).toEqual([]);
+  }, 60_000);
+
   const quiet: FaultPlan = {
     seed: "planted",
     managers: 1,
