@@ -4,16 +4,18 @@ import { isRefusal } from "../../docker/refusal.ts";
 import type { Process } from "../../linux/process.ts";
 import { CommandError } from "../command-error.ts";
 import type { CommandContext } from "../word.ts";
+import type { Asking } from "./cluster.ts";
 import type { DockerCommand } from "./command.ts";
 import { containerObject } from "./container/container-object.ts";
 import { engineOf } from "./daemon.ts";
 import type { Flags } from "./flags.ts";
 import { INSPECT_FORMAT_FLAG } from "./format-flag.ts";
 import type { Shown } from "./go-text.ts";
+import { findInSwarm } from "./inspect-swarm.ts";
 import { networkObject } from "./network/network-text.ts";
 import { writeObjects } from "./output-format.ts";
 
-const TYPES = ["container", "network", "volume"];
+const TYPES = ["container", "network", "volume", "service", "task", "node", "secret", "config"];
 
 export const INSPECT: DockerCommand = {
   path: "inspect",
@@ -30,8 +32,8 @@ export const INSPECT: DockerCommand = {
     const type = flags.string("type");
     if (type !== undefined && !TYPES.includes(type))
       throw new CommandError(1, `"${type}" is not a valid value for --type`);
-    return show(process, context, flags, operands, (name) => {
-      const found = find(engineOf(context), name, type);
+    return show(process, context, flags, operands, function* (name) {
+      const found = find(engineOf(context), name, type) ?? (yield* findInSwarm(context, name, type));
       return found ?? `Error: No such object: ${name}`;
     });
   },
@@ -45,7 +47,8 @@ export const CONTAINER_INSPECT: DockerCommand = {
   least: 1,
   most: undefined,
   run(process, context, flags, operands) {
-    return show(process, context, flags, operands, (name) => {
+    // biome-ignore lint/correctness/useYield: nobody has to be asked
+    return show(process, context, flags, operands, function* (name) {
       const found = find(engineOf(context), name, "container");
       return found ?? `Error response from daemon: No such container: ${name}`;
     });
@@ -53,18 +56,18 @@ export const CONTAINER_INSPECT: DockerCommand = {
 };
 
 /** What was found is shown, then what was not is said. */
-function show(
+function* show(
   process: Process,
   context: CommandContext,
   flags: Flags,
   names: readonly string[],
-  look: (name: string) => Shown,
-): number {
+  look: (name: string) => Asking<Shown>,
+): Asking<number> {
   engineOf(context);
   const objects: Shown[] = [];
   let problems = "";
   for (const name of names) {
-    const found = look(name);
+    const found = yield* look(name);
     if (typeof found === "string") problems += `${found}\n`;
     else objects.push(found);
   }

@@ -5,6 +5,7 @@ import { engineOf } from "./daemon.ts";
 import { INSPECT_FORMAT_FLAG } from "./format-flag.ts";
 import type { Shown } from "./go-text.ts";
 import { writeObjects } from "./output-format.ts";
+import { swarmInfo, swarmInfoObject, swarmInfoText } from "./swarm/swarm-info.ts";
 
 export const CLIENT_VERSION = "28.2.2";
 const API_VERSION = "1.50";
@@ -53,11 +54,12 @@ const INFO: DockerCommand = {
   flags: [INSPECT_FORMAT_FLAG],
   least: 0,
   most: 0,
-  run(process, context, flags) {
+  *run(process, context, flags) {
     const engine = engineOf(context);
-    const object = infoObject(engine);
+    const swarm = yield* swarmInfo(context);
+    const object = { ...infoObject(engine), Swarm: swarmInfoObject(swarm) };
     const format = flags.string("format");
-    if (format === undefined || format === "") process.stdout.write(infoText(engine));
+    if (format === undefined || format === "") process.stdout.write(infoText(engine, swarmInfoText(swarm)));
     else writeObjects(process.stdout, format, [object]);
     return 0;
   },
@@ -81,13 +83,11 @@ function infoObject(engine: Engine): { readonly [field: string]: Shown } {
     Architecture: "x86_64",
     Name: engine.hostname,
     ServerVersion: version,
-    Swarm: { LocalNodeState: engine.cluster === undefined ? "inactive" : "active" },
   };
 }
 
-function infoText(engine: Engine): string {
+function infoText(engine: Engine, swarm: string): string {
   const info = infoObject(engine);
-  const swarm = engine.cluster === undefined ? "inactive" : "active";
   return `Client:
  Version:    ${CLIENT_VERSION}
  Context:    default
@@ -105,8 +105,7 @@ Server:
  Plugins:
   Volume: local
   Network: bridge host null overlay
- Swarm: ${swarm}
- Kernel Version: ${info.KernelVersion}
+${swarm} Kernel Version: ${info.KernelVersion}
  Operating System: Linux
  OSType: linux
  Architecture: x86_64

@@ -39,7 +39,7 @@ export const NODE_INSPECT: DockerCommand = {
   },
 };
 
-function nodeObject({ id, meta, spec, description, status, managerStatus }: Node): Shown {
+export function nodeObject({ id, meta, spec, description, status, managerStatus }: Node): Shown {
   const { platform, resources, engine } = description ?? {};
   return {
     ID: id,

@@ -171,7 +171,7 @@ function inspect(kind: Kind): DockerCommand {
         writeObjects(
           process.stdout,
           flags.string("format"),
-          objects.map((object) => shownObject(kind, object)),
+          objects.map((object) => fileObject(kind, object)),
         );
       process.stderr.write(problems);
       return problems === "" ? 0 : 1;
@@ -179,7 +179,7 @@ function inspect(kind: Kind): DockerCommand {
   };
 }
 
-function shownObject(kind: Kind, { id, meta, spec }: FileObject): Shown {
+export function fileObject(kind: Kind, { id, meta, spec }: FileObject): Shown {
   const { name, labels } = spec.annotations;
   return {
     ID: id,

@@ -53,7 +53,7 @@ function specObject(spec: ServiceSpec): Fields {
   return {
     Name: spec.annotations.name,
     Labels: spec.annotations.labels,
-    TaskTemplate: taskObject(spec.task),
+    TaskTemplate: taskSpecObject(spec.task),
     Mode: modeObject(spec),
     ...(spec.update !== undefined && { UpdateConfig: updateObject(spec.update) }),
     ...(spec.rollback !== undefined && { RollbackConfig: updateObject(spec.rollback) }),
@@ -70,7 +70,15 @@ function modeObject({ replicated, replicatedJob, globalJob }: ServiceSpec): Fiel
   return globalJob === undefined ? { Global: {} } : { GlobalJob: {} };
 }
 
-function taskObject({ container, resources, restart, placement, networks, logDriver, forceUpdate }: TaskSpec): Fields {
+export function taskSpecObject({
+  container,
+  resources,
+  restart,
+  placement,
+  networks,
+  logDriver,
+  forceUpdate,
+}: TaskSpec): Fields {
   return {
     ...(container !== undefined && { ContainerSpec: containerObject(container) }),
     ...(resources !== undefined && {
@@ -200,7 +208,7 @@ function endpointSpecObject({ mode, ports }: EndpointSpec): Fields {
   return { Mode: mode, ...list("Ports", ports.map(portObject)) };
 }
 
-function portObject({ name, protocol, targetPort, publishedPort, publishMode }: PortConfig): Fields {
+export function portObject({ name, protocol, targetPort, publishedPort, publishMode }: PortConfig): Fields {
   return {
     ...text("Name", name),
     Protocol: protocol,
