@@ -3,6 +3,7 @@
  * 7946. What comes malformed is counted and forgotten, as a real engine logs it.
  */
 
+import { EventPool } from "../gossip/event-pool.ts";
 import { Keyring } from "../gossip/keyring.ts";
 import type { Member } from "../gossip/member-table.ts";
 import { type Malformed, NetworkDb, type Output, type Refusal } from "../gossip/networkdb.ts";
@@ -18,6 +19,7 @@ import { TcpSocket } from "../linux/tcp/tcp-socket.ts";
 import { UdpSocket } from "../linux/udp-socket.ts";
 import { assert } from "../sim/assert.ts";
 import type { Random } from "../sim/random.ts";
+import type { Clock } from "../sim/simulation.ts";
 import { Timer } from "../sim/timer.ts";
 import type { Ipv4Address } from "../wire/address.ts";
 import { toHex } from "../wire/bytes.ts";
@@ -32,6 +34,9 @@ const BACKLOG = 4_096;
 const RECEIVE_BUFFER_BYTES = 2 * 1_024 * 1_024;
 /** From a packet's arrival to the engine's hearing of it: as other processes, it runs after the network's soft interrupts. */
 const WAKE_UP_NS = 20_000;
+
+/** By the world's clock: its nodes know the same events, and share them. */
+const POOLS = new WeakMap<Clock, EventPool>();
 
 export interface GossipAgentOptions {
   readonly namespace: NetworkNamespace;
@@ -87,6 +92,7 @@ export class GossipAgent {
       keyring: this.#keyring,
       random: random.fork("gossip"),
       nowNs: namespace.clock.nowNs,
+      pool: poolOf(namespace.clock),
       ...settings,
     });
     this.#datagrams = new UdpSocket(namespace);
@@ -332,6 +338,15 @@ export class GossipAgent {
       if (!this.#keyLog.includes(hex)) this.#keyLog.push(hex);
     }
   }
+}
+
+function poolOf(clock: Clock): EventPool {
+  let pool = POOLS.get(clock);
+  if (pool === undefined) {
+    pool = new EventPool();
+    POOLS.set(clock, pool);
+  }
+  return pool;
 }
 
 function endpointAt(address: Ipv4Address): Endpoint {

@@ -50,15 +50,12 @@ export class BroadcastQueue {
 
   /** `finished` is called when the rumour was sent often enough, or replaced. */
   add(subject: string | undefined, message: Uint8Array, finished?: () => void): void {
-    const old = subject === undefined ? undefined : this.#bySubject.get(subject);
-    if (old !== undefined) {
-      this.#remove(old);
-      old.finished?.();
-    }
-    const rank = message.length * LENGTH_UNIT + this.#order++;
-    const rumour = { subject, message: this.#copy(message), rank, transmissions: 0, finished };
-    if (subject !== undefined) this.#bySubject.set(subject, rumour);
-    this.#insert(rumour);
+    this.#queue(subject, this.#copy(message), finished);
+  }
+
+  /** As `add`, of bytes that are kept and never written. */
+  addShared(subject: string, message: Uint8Array): void {
+    this.#queue(subject, message, undefined);
   }
 
   /** The messages to send now: each costs its length and `overheadBytes`, all together no more than `limitBytes`. */
@@ -88,6 +85,18 @@ export class BroadcastQueue {
     }
     for (const rumour of taken) if (rumour.transmissions >= limit) rumour.finished?.();
     return messages;
+  }
+
+  #queue(subject: string | undefined, message: Uint8Array, finished: (() => void) | undefined): void {
+    const old = subject === undefined ? undefined : this.#bySubject.get(subject);
+    if (old !== undefined) {
+      this.#remove(old);
+      old.finished?.();
+    }
+    const rank = message.length * LENGTH_UNIT + this.#order++;
+    const rumour = { subject, message, rank, transmissions: 0, finished };
+    if (subject !== undefined) this.#bySubject.set(subject, rumour);
+    this.#insert(rumour);
   }
 
   #copy(message: Uint8Array): Uint8Array {

@@ -18,10 +18,9 @@ const HASH_SIZE = 1 << HASH_BITS;
 const FREE = 0;
 const HASH = new Uint32Array(HASH_SIZE);
 
-/** For reading: what a code stands for, as the code before its last byte and that byte; and one code's expansion, last byte first. */
-const PREFIX = new Uint16Array(1 << LAST_WIDTH);
-const SUFFIX = new Uint8Array(1 << LAST_WIDTH);
-const STACK = new Uint8Array(1 << LAST_WIDTH);
+/** For reading: where in the output the bytes that a code stands for have been written once, and how many they are. */
+const STARTS = new Uint32Array(1 << LAST_WIDTH);
+const LENGTHS = new Uint16Array(1 << LAST_WIDTH);
 
 export function compress(bytes: Uint8Array): Uint8Array {
   // Nine bits for each literal at the worst, the clear and end codes, and a clear code for each full table.
@@ -102,7 +101,7 @@ export function decompress(bytes: Uint8Array, mostBytes: number): Uint8Array | u
   let width = FIRST_WIDTH;
   let highest = END;
   let overflow = 1 << FIRST_WIDTH;
-  let last = NONE;
+  let lastLength = 0; // of what the last code stood for, which ends the output; 0: there is no last code
   let bits = 0;
   let count = 0;
   let at = 0;
@@ -112,48 +111,42 @@ export function decompress(bytes: Uint8Array, mostBytes: number): Uint8Array | u
       bits |= bytes[at++]! << count;
       count += 8;
     }
-    let code = bits & ((1 << width) - 1);
+    const code = bits & ((1 << width) - 1);
     bits >>>= width;
     count -= width;
     if (code === CLEAR) {
       width = FIRST_WIDTH;
       highest = END;
       overflow = 1 << FIRST_WIDTH;
-      last = NONE;
+      lastLength = 0;
       continue;
     }
     if (code === END) return output.subarray(0, length);
-    if (code > highest || (code === highest && code > END && last === NONE)) return undefined;
-    const taken = code;
-    let depth = 0;
-    if (code === highest && code > END) {
-      // the code being made right now: the last expansion and its own first byte
-      let first = last;
-      while (first > END) first = PREFIX[first]!;
-      STACK[depth++] = first;
-      code = last;
+    if (code > highest || (code === highest && code > END && lastLength === 0)) return undefined;
+    if (lastLength > 0) {
+      // a new code: the last one's bytes and the one that comes next
+      STARTS[highest] = length - lastLength;
+      LENGTHS[highest] = lastLength + 1;
     }
-    while (code > END) {
-      STACK[depth++] = SUFFIX[code]!;
-      code = PREFIX[code]!;
-    }
-    STACK[depth++] = code;
-    if (last !== NONE) {
-      SUFFIX[highest] = code;
-      PREFIX[highest] = last;
-    }
-    if (length + depth > mostBytes) return undefined;
-    if (length + depth > output.length) {
-      const wider = new Uint8Array(Math.min(mostBytes, Math.max(output.length * 2, length + depth)));
+    const expansion = code < CLEAR ? 1 : LENGTHS[code]!;
+    if (length + expansion > mostBytes) return undefined;
+    if (length + expansion > output.length) {
+      const wider = new Uint8Array(Math.min(mostBytes, Math.max(output.length * 2, length + expansion)));
       wider.set(output);
       output = wider;
     }
-    while (depth > 0) output[length++] = STACK[--depth]!;
-    last = taken;
+    if (code < CLEAR) output[length++] = code;
+    else {
+      // byte by byte: of the code that was made just now the last byte is the first one written here
+      const start = STARTS[code]!;
+      for (let index = 0; index < expansion; index++) output[length + index] = output[start + index]!;
+      length += expansion;
+    }
+    lastLength = expansion;
     highest++;
     if (highest >= overflow) {
       if (width === LAST_WIDTH) {
-        last = NONE; // the table is full: codes are read on, none is made
+        lastLength = 0; // the table is full: codes are read on, none is made
         highest--;
       } else {
         width++;

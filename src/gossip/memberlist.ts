@@ -110,9 +110,16 @@ export class Memberlist {
     else once();
   }
 
-  /** A user message in one datagram, unless it was lost: `payload` without the type byte. */
-  sendBestEffort(member: Member, payload: Uint8Array): void {
-    this.#outbox.send(member, [withUserType(payload)], takesChecksum(member));
+  /** A user message to each of `members` in one datagram, unless it is lost: `payload` without the type byte. */
+  sendBestEffort(members: readonly Member[], payload: Uint8Array): void {
+    const message = [withUserType(payload)];
+    // most take a checksum: what goes out is made once for all of them
+    const made: { with?: Uint8Array; without?: Uint8Array } = {};
+    for (const member of members) {
+      const kind = takesChecksum(member) ? "with" : "without";
+      made[kind] ??= datagram.wrap(message, kind === "with");
+      this.#outbox.sendPlain(member, made[kind]);
+    }
   }
 
   /** A user message over a stream; `ended` says whether it could be sent. */

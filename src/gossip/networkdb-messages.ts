@@ -63,26 +63,29 @@ const KINDS = ["", "network-event", "table-event", "network-push-pull", "bulk-sy
 const MEMBERSHIPS = [undefined, "join", "leave"] as const;
 const OPERATIONS = [undefined, "create", "update", "delete"] as const;
 const MOST_INT32 = 0x7fff_ffff;
-const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
 
 export function emit(message: NetworkDbMessage): Uint8Array {
   const writer = new ProtobufWriter();
   writer.uint(1, KINDS.indexOf(message.kind));
-  const data = emitData(message);
-  if (data.length > 0) writer.bytes(2, data);
+  if (!isEmpty(message)) {
+    const start = writer.begin(2);
+    emitData(writer, message);
+    writer.end(start);
+  }
   return writer.finish();
 }
 
+/** Values and payloads are views of `bytes`. */
 export function parse(bytes: Uint8Array): NetworkDbMessage | Malformed {
   const reader = new ProtobufReader(bytes);
   let type = 0;
-  let data: Uint8Array = new Uint8Array(0);
+  let data: ProtobufReader | undefined;
   while (reader.next()) {
     if (reader.field === 1) type = reader.uint();
-    else if (reader.field === 2) data = reader.bytes();
+    else if (reader.field === 2) data = reader.message();
   }
   if (reader.malformed) return "networkdb-malformed";
+  data ??= new ProtobufReader(bytes, 0, 0);
   switch (type) {
     case 1:
       return parseNetworkEvent(data);
@@ -101,8 +104,23 @@ export function parse(bytes: Uint8Array): NetworkDbMessage | Malformed {
   }
 }
 
-function emitData(message: NetworkDbMessage): Uint8Array {
-  const writer = new ProtobufWriter();
+/** A message of default values alone has no data field. */
+function isEmpty(message: NetworkDbMessage): boolean {
+  switch (message.kind) {
+    case "compound":
+      return message.messages.length === 0;
+    case "network-push-pull":
+      return message.time === 0 && message.networks.length === 0 && message.node === "";
+    case "bulk-sync": {
+      const { time, isUnsolicited, node, networks, payload } = message;
+      return time === 0 && !isUnsolicited && node === "" && networks.length === 0 && payload.length === 0;
+    }
+    default:
+      return false;
+  }
+}
+
+function emitData(writer: ProtobufWriter, message: NetworkDbMessage): void {
   switch (message.kind) {
     case "network-event":
       writer.uint(1, MEMBERSHIPS.indexOf(message.operation));
@@ -122,21 +140,21 @@ function emitData(message: NetworkDbMessage): Uint8Array {
       break;
     case "network-push-pull":
       uint(writer, 1, message.time);
-      for (const entry of message.networks) writer.bytes(2, emitEntry(entry));
+      for (const entry of message.networks) emitEntry(writer, entry);
       text(writer, 3, message.node);
       break;
     case "bulk-sync":
       uint(writer, 1, message.time);
       if (message.isUnsolicited) writer.bool(2, true);
       text(writer, 3, message.node);
-      for (const network of message.networks) writer.bytes(4, ENCODER.encode(network));
+      for (const network of message.networks) writer.text(4, network);
       if (message.payload.length > 0) writer.bytes(5, message.payload);
       break;
     case "compound":
       for (const inner of message.messages) {
-        const wrapper = new ProtobufWriter();
-        wrapper.bytes(1, inner);
-        writer.bytes(1, wrapper.finish());
+        const start = writer.begin(1);
+        writer.bytes(1, inner);
+        writer.end(start);
       }
       break;
     case "node-event":
@@ -145,16 +163,15 @@ function emitData(message: NetworkDbMessage): Uint8Array {
       text(writer, 3, message.node);
       break;
   }
-  return writer.finish();
 }
 
-function emitEntry(entry: NetworkEntry): Uint8Array {
-  const writer = new ProtobufWriter();
+function emitEntry(writer: ProtobufWriter, entry: NetworkEntry): void {
+  const start = writer.begin(2);
   text(writer, 1, entry.network);
   uint(writer, 2, entry.time);
   text(writer, 3, entry.node);
   if (entry.isLeaving) writer.bool(4, true);
-  return writer.finish();
+  writer.end(start);
 }
 
 function uint(writer: ProtobufWriter, field: number, value: number): void {
@@ -162,11 +179,10 @@ function uint(writer: ProtobufWriter, field: number, value: number): void {
 }
 
 function text(writer: ProtobufWriter, field: number, value: string): void {
-  if (value !== "") writer.bytes(field, ENCODER.encode(value));
+  if (value !== "") writer.text(field, value);
 }
 
-function parseNetworkEvent(data: Uint8Array): NetworkEvent | Malformed {
-  const reader = new ProtobufReader(data);
+function parseNetworkEvent(reader: ProtobufReader): NetworkEvent | Malformed {
   let operation: NetworkEvent["operation"] | undefined;
   let time = 0;
   let node = "";
@@ -174,29 +190,27 @@ function parseNetworkEvent(data: Uint8Array): NetworkEvent | Malformed {
   while (reader.next()) {
     if (reader.field === 1) operation = MEMBERSHIPS[reader.uint()];
     else if (reader.field === 2) time = reader.uint();
-    else if (reader.field === 3) node = DECODER.decode(reader.bytes());
-    else if (reader.field === 4) network = DECODER.decode(reader.bytes());
+    else if (reader.field === 3) node = reader.text();
+    else if (reader.field === 4) network = reader.text();
   }
   if (reader.malformed || operation === undefined) return "networkdb-malformed";
   return { kind: "network-event", operation, time, node, network };
 }
 
-function parseNodeEvent(data: Uint8Array): NodeEvent | Malformed {
-  const reader = new ProtobufReader(data);
+function parseNodeEvent(reader: ProtobufReader): NodeEvent | Malformed {
   let operation: NodeEvent["operation"] | undefined;
   let time = 0;
   let node = "";
   while (reader.next()) {
     if (reader.field === 1) operation = MEMBERSHIPS[reader.uint()];
     else if (reader.field === 2) time = reader.uint();
-    else if (reader.field === 3) node = DECODER.decode(reader.bytes());
+    else if (reader.field === 3) node = reader.text();
   }
   if (reader.malformed || operation === undefined) return "networkdb-malformed";
   return { kind: "node-event", operation, time, node };
 }
 
-function parseTableEvent(data: Uint8Array): TableEvent | Malformed {
-  const reader = new ProtobufReader(data);
+function parseTableEvent(reader: ProtobufReader): TableEvent | Malformed {
   let operation: TableOperation | undefined;
   let time = 0;
   let node = "";
@@ -208,19 +222,18 @@ function parseTableEvent(data: Uint8Array): TableEvent | Malformed {
   while (reader.next()) {
     if (reader.field === 1) operation = OPERATIONS[reader.uint()];
     else if (reader.field === 2) time = reader.uint();
-    else if (reader.field === 3) node = DECODER.decode(reader.bytes());
-    else if (reader.field === 4) network = DECODER.decode(reader.bytes());
-    else if (reader.field === 5) table = DECODER.decode(reader.bytes());
-    else if (reader.field === 6) key = DECODER.decode(reader.bytes());
-    else if (reader.field === 7) value = reader.bytes();
+    else if (reader.field === 3) node = reader.text();
+    else if (reader.field === 4) network = reader.text();
+    else if (reader.field === 5) table = reader.text();
+    else if (reader.field === 6) key = reader.text();
+    else if (reader.field === 7) value = reader.view();
     else if (reader.field === 8) residualReapSeconds = reader.uint();
   }
   if (reader.malformed || operation === undefined || residualReapSeconds > MOST_INT32) return "networkdb-malformed";
   return { kind: "table-event", operation, time, node, network, table, key, value, residualReapSeconds };
 }
 
-function parsePushPull(data: Uint8Array): NetworkPushPull | Malformed {
-  const reader = new ProtobufReader(data);
+function parsePushPull(reader: ProtobufReader): NetworkPushPull | Malformed {
   const networks: NetworkEntry[] = [];
   let time = 0;
   let node = "";
@@ -230,7 +243,7 @@ function parsePushPull(data: Uint8Array): NetworkPushPull | Malformed {
       const entry = parseEntry(reader.message());
       if (entry === undefined) return "networkdb-malformed";
       networks.push(entry);
-    } else if (reader.field === 3) node = DECODER.decode(reader.bytes());
+    } else if (reader.field === 3) node = reader.text();
   }
   return reader.malformed ? "networkdb-malformed" : { kind: "network-push-pull", time, networks, node };
 }
@@ -241,16 +254,15 @@ function parseEntry(reader: ProtobufReader): NetworkEntry | undefined {
   let node = "";
   let isLeaving = false;
   while (reader.next()) {
-    if (reader.field === 1) network = DECODER.decode(reader.bytes());
+    if (reader.field === 1) network = reader.text();
     else if (reader.field === 2) time = reader.uint();
-    else if (reader.field === 3) node = DECODER.decode(reader.bytes());
+    else if (reader.field === 3) node = reader.text();
     else if (reader.field === 4) isLeaving = reader.bool();
   }
   return reader.malformed ? undefined : { network, time, node, isLeaving };
 }
 
-function parseBulkSync(data: Uint8Array): BulkSync | Malformed {
-  const reader = new ProtobufReader(data);
+function parseBulkSync(reader: ProtobufReader): BulkSync | Malformed {
   const networks: string[] = [];
   let time = 0;
   let isUnsolicited = false;
@@ -259,22 +271,21 @@ function parseBulkSync(data: Uint8Array): BulkSync | Malformed {
   while (reader.next()) {
     if (reader.field === 1) time = reader.uint();
     else if (reader.field === 2) isUnsolicited = reader.bool();
-    else if (reader.field === 3) node = DECODER.decode(reader.bytes());
-    else if (reader.field === 4) networks.push(DECODER.decode(reader.bytes()));
-    else if (reader.field === 5) payload = reader.bytes();
+    else if (reader.field === 3) node = reader.text();
+    else if (reader.field === 4) networks.push(reader.text());
+    else if (reader.field === 5) payload = reader.view();
   }
   if (reader.malformed) return "networkdb-malformed";
   return { kind: "bulk-sync", time, isUnsolicited, node, networks, payload };
 }
 
-function parseCompound(data: Uint8Array): Compound | Malformed {
-  const reader = new ProtobufReader(data);
+function parseCompound(reader: ProtobufReader): Compound | Malformed {
   const messages: Uint8Array[] = [];
   while (reader.next()) {
     if (reader.field !== 1) continue;
     const inner = reader.message();
     let payload: Uint8Array = new Uint8Array(0);
-    while (inner.next()) if (inner.field === 1) payload = inner.bytes();
+    while (inner.next()) if (inner.field === 1) payload = inner.view();
     if (inner.malformed) return "networkdb-malformed";
     messages.push(payload);
   }

@@ -6,6 +6,7 @@ import type { Random } from "../sim/random.ts";
 import type { Nanoseconds } from "../sim/time.ts";
 import { Agenda } from "./agenda.ts";
 import { BulkSyncs } from "./bulk-syncs.ts";
+import { EventPool, pathOf } from "./event-pool.ts";
 import type { Keyring } from "./keyring.ts";
 import type { Malformed as MalformedGossip } from "./malformed.ts";
 import type { Member } from "./member-table.ts";
@@ -34,6 +35,8 @@ export interface NetworkDbOptions {
   readonly nowNs: Nanoseconds;
   readonly memberlist?: Settings;
   readonly networkDb?: NetworkDbSettings;
+  /** Events that other nodes of the same world know; one of its own when absent. */
+  readonly pool?: EventPool;
 }
 
 export interface Output {
@@ -55,6 +58,7 @@ export class NetworkDb {
   readonly #outbox: Outbox;
   readonly #memberlist: Memberlist;
   readonly #replica: Replica;
+  readonly #pool: EventPool;
   readonly #bulkSyncs: BulkSyncs;
   #bootstrap: readonly Endpoint[] = [];
   #tables: TableChange[] = [];
@@ -69,11 +73,13 @@ export class NetworkDb {
     this.#random = random.fork("networkdb");
     this.#agenda = new Agenda(options.nowNs);
     this.#outbox = new Outbox(random.fork("nonce"), keyring, memberlist.packetBytes);
+    this.#pool = options.pool ?? new EventPool();
     this.#replica = new Replica(
       identity.name,
       this.#settings,
       memberlist.retransmitMultiplier,
       this.#agenda,
+      this.#pool,
       (change) => this.#tables.push(change),
       (change) => this.#nodes.push(change),
     );
@@ -197,7 +203,7 @@ export class NetworkDb {
 
   createEntry(network: string, table: string, key: string, value: Uint8Array): Refusal | undefined {
     if (!this.#replica.networks.has(network)) return "networkdb-no-network";
-    const old = this.#replica.store.get(network, table, key);
+    const old = this.#replica.store.get(network, pathOf(table, key));
     if (old !== undefined && !old.isDeleted) return "networkdb-entry-exists";
     this.#replica.write("create", network, table, key, value);
     return undefined;
@@ -205,7 +211,7 @@ export class NetworkDb {
 
   updateEntry(network: string, table: string, key: string, value: Uint8Array): Refusal | undefined {
     if (!this.#replica.networks.has(network)) return "networkdb-no-network";
-    const old = this.#replica.store.get(network, table, key);
+    const old = this.#replica.store.get(network, pathOf(table, key));
     if (old === undefined || old.isDeleted) return "networkdb-no-entry";
     this.#replica.write("update", network, table, key, value);
     return undefined;
@@ -213,7 +219,7 @@ export class NetworkDb {
 
   deleteEntry(network: string, table: string, key: string): Refusal | undefined {
     if (!this.#replica.networks.has(network)) return "networkdb-no-network";
-    const old = this.#replica.store.get(network, table, key);
+    const old = this.#replica.store.get(network, pathOf(table, key));
     if (old === undefined || old.isDeleted) return "networkdb-no-entry";
     this.#replica.write("delete", network, table, key, old.value);
     return undefined;
@@ -266,8 +272,9 @@ export class NetworkDb {
 
   /** Bytes that are no message are nobody's news. */
   #receive(payload: Uint8Array, isFromSync: boolean, depth: number): void {
-    const message = parse(payload);
-    if (typeof message === "string" || depth > DEEPEST) return;
+    if (depth > DEEPEST) return;
+    const message = this.#pool.parse(payload);
+    if (typeof message === "string") return;
     switch (message.kind) {
       case "node-event":
         this.#replica.nodeEvent(message);
@@ -329,10 +336,10 @@ export class NetworkDb {
       const messages = [...own, ...rumours.relayed.take(TABLE_EVENT_BYTES, limitBytes - usedBytes)];
       if (messages.length === 0) continue;
       const payload = emit({ kind: "compound", messages });
-      for (const receiver of receivers) {
-        const member = this.#memberlist.member(receiver);
-        if (member !== undefined && replica.nodes.isActive(receiver)) this.#memberlist.sendBestEffort(member, payload);
-      }
+      const members = receivers.flatMap(
+        (name) => (replica.nodes.isActive(name) ? this.#memberlist.member(name) : undefined) ?? [],
+      );
+      this.#memberlist.sendBestEffort(members, payload);
     }
   }
 

@@ -69,7 +69,11 @@ export class Outbox {
 
   /** `parts` in one datagram; the checksum is for receivers that are known as members. */
   send(to: Endpoint, parts: readonly Uint8Array[], hasChecksum: boolean): void {
-    const plaintext = wrap(parts, hasChecksum);
+    this.sendPlain(to, wrap(parts, hasChecksum));
+  }
+
+  /** What `wrap` made, which nobody writes after that. */
+  sendPlain(to: Endpoint, plaintext: Uint8Array): void {
     const keyring = this.#keyring;
     const bytes = keyring === undefined ? plaintext : seal(keyring.primary, this.#nonce(), plaintext);
     this.#outputs.push({ kind: "datagram", to: { address: to.address, port: to.port }, bytes });

@@ -5,6 +5,7 @@
 import type { Agenda } from "./agenda.ts";
 import { Attachments } from "./attachments.ts";
 import { BroadcastQueue } from "./broadcast-queue.ts";
+import type { EventPool, PooledEvent } from "./event-pool.ts";
 import { LamportClock } from "./lamport-clock.ts";
 import {
   emit,
@@ -17,7 +18,7 @@ import {
 import type { NetworkDbSettings } from "./networkdb-settings.ts";
 import { NodeRegistry, type Standing } from "./node-registry.ts";
 import type { Endpoint } from "./outbox.ts";
-import { type Entry, type TableChange, TableStore } from "./table-store.ts";
+import { StoredEntry, type TableChange, TableStore } from "./table-store.ts";
 
 /** A node came or went. */
 export interface NodeChange {
@@ -47,6 +48,7 @@ export class Replica {
   readonly #settings: NetworkDbSettings;
   readonly #multiplier: number;
   readonly #agenda: Agenda;
+  readonly #pool: EventPool;
   readonly #nodeChanged: (change: NodeChange) => void;
 
   constructor(
@@ -54,6 +56,7 @@ export class Replica {
     settings: NetworkDbSettings,
     retransmitMultiplier: number,
     agenda: Agenda,
+    pool: EventPool,
     tableChanged: (change: TableChange) => void,
     nodeChanged: (change: NodeChange) => void,
   ) {
@@ -62,6 +65,7 @@ export class Replica {
     this.#settings = settings;
     this.#multiplier = retransmitMultiplier;
     this.#agenda = agenda;
+    this.#pool = pool;
     this.#nodeChanged = nodeChanged;
     const countActive = (): number => this.nodes.activeCount;
     this.networkRumours = new BroadcastQueue(retransmitMultiplier, countActive);
@@ -98,21 +102,20 @@ export class Replica {
     const rumours = this.networks.get(network);
     if (rumours === undefined) return;
     const time = this.tableClock.next();
-    const isDeleted = operation === "delete";
-    const reapSeconds = isDeleted ? this.#settings.deletedEntryKeptSeconds : 0;
-    const entry: Entry = {
+    const keptSeconds = operation === "delete" ? this.#settings.deletedEntryKeptSeconds : 0;
+    const event = this.#pool.of({
+      kind: "table-event",
+      operation,
+      time,
+      node: this.self,
       network,
       table,
       key,
-      node: this.self,
-      time,
       value,
-      isDeleted,
-      isHidden: false,
-      reapSeconds,
-    };
-    this.store.put(entry);
-    rumours.own.add(subject(entry), emit(eventOf(entry, operation)));
+      residualReapSeconds: keptSeconds,
+    });
+    this.store.put(new StoredEntry(this.#asCreation(event, time), operation === "delete", keptSeconds));
+    rumours.own.addShared(subject(event), event.bytes);
   }
 
   tellNetwork(event: NetworkEvent): void {
@@ -165,34 +168,22 @@ export class Replica {
   }
 
   /** `isFromSync`: it came by a bulk sync. */
-  tableEvent(event: TableEvent, isFromSync: boolean): void {
+  tableEvent(event: PooledEvent, isFromSync: boolean): void {
     if (event.node === this.self) return;
     this.tableClock.witness(event.time);
     const rumours = this.networks.get(event.network);
     if (rumours === undefined || !this.attachments.has(event.node, event.network)) return;
-    const old = this.store.get(event.network, event.table, event.key);
+    const old = this.store.get(event.network, event.path);
     if (old !== undefined && old.time >= event.time) return;
     const isDeleted = event.operation === "delete";
     const keptSeconds = this.#settings.deletedEntryKeptSeconds;
     const residualSeconds = isDeleted ? event.residualReapSeconds || keptSeconds : event.residualReapSeconds;
-    const { network, table, key, node, time } = event;
-    const value = event.value.slice(); // not to keep all that came with it
-    this.store.put({
-      network,
-      table,
-      key,
-      node,
-      time,
-      value,
-      isDeleted,
-      isHidden: false,
-      reapSeconds: residualSeconds,
-    });
+    this.store.put(new StoredEntry(this.#asCreation(event, event.time), isDeleted, residualSeconds));
     // Tombstones of what was never known go round only while they are fresh, else they would go round for ever.
     const isWorthTelling = old !== undefined || !isDeleted || (isFromSync && residualSeconds > keptSeconds / 6);
     if (!rumours.isInSync || !isWorthTelling) return;
     if (isFromSync && rumours.relayed.length > this.#settings.mostQueuedOnSync) return;
-    rumours.relayed.add(`${table} ${key}`, emit(event));
+    rumours.relayed.addShared(subject(event), event.bytes);
   }
 
   /** What another node told in a push-pull. */
@@ -210,12 +201,12 @@ export class Replica {
 
   /** The payload of a bulk sync: all entries of `networks`, tombstones with the time they have left. */
   compoundOf(networks: readonly string[]): Uint8Array {
-    const messages = networks.flatMap((network) =>
-      this.store
-        .entries(network)
-        .filter((entry) => !entry.isHidden)
-        .map((entry) => emit(eventOf(entry, entry.isDeleted ? "delete" : "create"))),
-    );
+    const messages: Uint8Array[] = [];
+    for (const network of networks)
+      for (const entry of this.store.entries(network)) {
+        if (entry.isHidden) continue;
+        messages.push(entry.isDeleted ? deletionOf(entry) : entry.event.bytes);
+      }
     return emit({ kind: "compound", messages });
   }
 
@@ -237,30 +228,25 @@ export class Replica {
   /** A restarted engine has a new name: whoever was at its address before is gone. */
   #retireNamesakeOf(name: string, endpoint: Endpoint): void {
     for (const node of [...this.nodes.at(endpoint.address, endpoint.port)])
-      if (node.name !== name) this.#change(node.name, "left");
+      // What is still told of this node's own life before its restart does not end the present one.
+      if (node.name !== name && node.name !== this.self) this.#change(node.name, "left");
   }
 
-  #tombstone(entry: Entry, time: number): Entry {
-    const reapSeconds = this.#settings.deletedEntryKeptSeconds;
-    return { ...entry, time, isDeleted: true, isHidden: false, reapSeconds };
+  #tombstone(entry: StoredEntry, time: number): StoredEntry {
+    return new StoredEntry(this.#asCreation(entry.event, time), true, this.#settings.deletedEntryKeptSeconds);
+  }
+
+  /** The event as a bulk sync would tell of the entry. */
+  #asCreation(event: PooledEvent, time: number): PooledEvent {
+    if (event.operation === "create" && event.time === time && event.residualReapSeconds === 0) return event;
+    return this.#pool.of({ ...event, operation: "create", time, residualReapSeconds: 0 });
   }
 }
 
-function subject(entry: Entry): string {
-  return `${entry.table} ${entry.key}`;
+function subject(event: TableEvent): string {
+  return `${event.table} ${event.key}`;
 }
 
-function eventOf(entry: Entry, operation: TableEvent["operation"]): TableEvent {
-  const { network, table, key, node, time, value, reapSeconds } = entry;
-  return {
-    kind: "table-event",
-    operation,
-    time,
-    node,
-    network,
-    table,
-    key,
-    value,
-    residualReapSeconds: entry.isDeleted ? reapSeconds : 0,
-  };
+function deletionOf(entry: StoredEntry): Uint8Array {
+  return emit({ ...entry.event, operation: "delete", residualReapSeconds: entry.reapSeconds });
 }

@@ -2,6 +2,7 @@
  * The tables of all networks that a node has, networkdb.go: entries with their owner and Lamport time; a deleted one stays as a tombstone
  * until it is reaped, so that an old rumour cannot bring it back.
  */
+import type { PooledEvent } from "./event-pool.ts";
 import type { TableOperation } from "./networkdb-messages.ts";
 
 export interface Entry {
@@ -13,10 +14,42 @@ export interface Entry {
   readonly time: number;
   readonly value: Uint8Array;
   readonly isDeleted: boolean;
+}
+
+/** An entry in its store: what all nodes know of it is one event for all of them. */
+export class StoredEntry implements Entry {
+  /** Tells of the entry as of a new one; a deleted one's is of its last value, at the time of the deletion. */
+  readonly event: PooledEvent;
+  readonly isDeleted: boolean;
   /** Its owner failed; it comes back with the owner. */
-  isHidden: boolean;
+  isHidden = false;
   /** Of a deleted or hidden one: how long it is still kept. */
   reapSeconds: number;
+
+  constructor(event: PooledEvent, isDeleted: boolean, reapSeconds: number) {
+    this.event = event;
+    this.isDeleted = isDeleted;
+    this.reapSeconds = reapSeconds;
+  }
+
+  get network(): string {
+    return this.event.network;
+  }
+  get table(): string {
+    return this.event.table;
+  }
+  get key(): string {
+    return this.event.key;
+  }
+  get node(): string {
+    return this.event.node;
+  }
+  get time(): number {
+    return this.event.time;
+  }
+  get value(): Uint8Array {
+    return this.event.value;
+  }
 }
 
 /** What others' entries did: what a driver or a resolver wants to know. */
@@ -30,11 +63,16 @@ export interface TableChange {
   readonly value: Uint8Array;
 }
 
+interface Network {
+  readonly byPath: Map<string, StoredEntry>;
+  /** Undefined: to be put in order when it is asked for. */
+  inOrder: StoredEntry[] | undefined;
+}
+
 export class TableStore {
   readonly #self: string;
   readonly #changed: (change: TableChange) => void;
-  /** By network, then by table and key with a zero between. */
-  readonly #networks = new Map<string, Map<string, Entry>>();
+  readonly #networks = new Map<string, Network>();
 
   /** `changed` hears of the entries of other nodes than `self`. */
   constructor(self: string, changed: (change: TableChange) => void) {
@@ -42,48 +80,54 @@ export class TableStore {
     this.#changed = changed;
   }
 
-  get(network: string, table: string, key: string): Entry | undefined {
-    return this.#networks.get(network)?.get(path(table, key));
+  get(network: string, path: string): StoredEntry | undefined {
+    return this.#networks.get(network)?.byPath.get(path);
   }
 
   /** All of a network, tombstones too, in the order of tables and keys. */
-  entries(network: string): Entry[] {
-    const entries = [...(this.#networks.get(network)?.entries() ?? [])];
-    return entries.sort(([one], [other]) => (one < other ? -1 : 1)).map(([, entry]) => entry);
+  entries(network: string): readonly StoredEntry[] {
+    const found = this.#networks.get(network);
+    if (found === undefined) return [];
+    found.inOrder ??= [...found.byPath.values()].sort((one, other) => (one.event.path < other.event.path ? -1 : 1));
+    return found.inOrder;
   }
 
-  put(entry: Entry): void {
+  put(entry: StoredEntry): void {
+    const { path } = entry.event;
     let network = this.#networks.get(entry.network);
     if (network === undefined) {
-      network = new Map();
+      network = { byPath: new Map(), inOrder: undefined };
       this.#networks.set(entry.network, network);
     }
-    const old = network.get(path(entry.table, entry.key));
-    network.set(path(entry.table, entry.key), entry);
+    const old = network.byPath.get(path);
+    network.byPath.set(path, entry);
+    network.inOrder = undefined;
     const wasVisible = old !== undefined && isVisible(old);
     if (isVisible(entry)) this.#tell(wasVisible ? "update" : "create", entry);
     else if (wasVisible) this.#tell("delete", old);
   }
 
-  remove(entry: Entry): void {
-    if (!this.#networks.get(entry.network)?.delete(path(entry.table, entry.key))) return;
+  remove(entry: StoredEntry): void {
+    const network = this.#networks.get(entry.network);
+    if (!network?.byPath.delete(entry.event.path)) return;
+    network.inOrder = undefined;
     if (isVisible(entry)) this.#tell("delete", entry);
   }
 
   /** All entries that `node` wrote, in the order of networks, tables and keys. */
-  ofNode(node: string): Entry[] {
+  ofNode(node: string): StoredEntry[] {
     const networks = [...this.#networks.keys()].sort();
     return networks.flatMap((network) => this.entries(network).filter((entry) => entry.node === node));
   }
 
-  hide(entry: Entry, keptSeconds: number): void {
+  hide(entry: StoredEntry, keptSeconds: number): void {
     if (entry.isDeleted || entry.isHidden) return;
     entry.isHidden = true;
     entry.reapSeconds = keptSeconds;
     this.#tell("delete", entry);
   }
 
-  show(entry: Entry): void {
+  show(entry: StoredEntry): void {
     if (!entry.isHidden) return;
     entry.isHidden = false;
     entry.reapSeconds = 0;
@@ -93,15 +137,18 @@ export class TableStore {
   /** `seconds` have gone by: forgets what was kept long enough. */
   reap(seconds: number): void {
     for (const network of this.#networks.values()) {
-      for (const [name, entry] of network) {
+      for (const [path, entry] of network.byPath) {
         if (isVisible(entry)) continue;
         if (entry.reapSeconds > 0) entry.reapSeconds = Math.max(0, entry.reapSeconds - seconds);
-        else network.delete(name);
+        else {
+          network.byPath.delete(path);
+          network.inOrder = undefined;
+        }
       }
     }
   }
 
-  #tell(operation: TableOperation, entry: Entry): void {
+  #tell(operation: TableOperation, entry: StoredEntry): void {
     if (entry.node === this.#self) return;
     const { network, table, key, node, value } = entry;
     this.#changed({ operation, network, table, key, node, value });
@@ -109,10 +156,6 @@ export class TableStore {
 }
 
 /** Neither deleted nor hidden. */
-export function isVisible(entry: Entry): boolean {
+export function isVisible(entry: StoredEntry): boolean {
   return !entry.isDeleted && !entry.isHidden;
-}
-
-function path(table: string, key: string): string {
-  return `${table}\0${key}`;
 }

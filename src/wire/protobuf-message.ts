@@ -5,9 +5,6 @@
  */
 import { type Hex64, ProtobufReader, ProtobufWriter } from "./protobuf.ts";
 
-const ENCODER = new TextEncoder();
-const DECODER = new TextDecoder();
-
 /** One field: its number, what it holds when it is absent, and how it is written and read. */
 export interface Field<T> {
   readonly number: number;
@@ -52,8 +49,13 @@ export class MessageShape<F extends Fields> {
 
   emit(message: { readonly [Key in keyof F]: FieldValue<F[Key]> }): Uint8Array {
     const writer = new ProtobufWriter();
-    for (const name of this.#names) this.fields[name]!.write(writer, message[name] as never);
+    this.write(writer, message);
     return writer.finish();
+  }
+
+  /** The message's fields, without a length in front. */
+  write(writer: ProtobufWriter, message: { readonly [Key in keyof F]: FieldValue<F[Key]> }): void {
+    for (const name of this.#names) this.fields[name]!.write(writer, message[name] as never);
   }
 
   /** Undefined: the bytes are no such message. */
@@ -82,9 +84,9 @@ export function text(number: number): Field<string> {
     number,
     initial: "",
     write: (writer, value) => {
-      if (value !== "") writer.bytes(number, ENCODER.encode(value));
+      if (value !== "") writer.text(number, value);
     },
-    read: (reader) => DECODER.decode(reader.bytes()),
+    read: (reader) => reader.text(),
   };
 }
 
@@ -176,7 +178,7 @@ export function optional<F extends Fields>(
     number,
     initial: undefined,
     write: (writer, value) => {
-      if (value !== undefined) writer.bytes(number, shape.emit(value));
+      if (value !== undefined) writeInner(writer, number, shape, value);
     },
     read: (reader) => readInner(reader, shape),
   };
@@ -188,9 +190,7 @@ export function embedded<F extends Fields>(number: number, shape: MessageShape<F
   return {
     number,
     initial,
-    write: (writer, value) => {
-      writer.bytes(number, shape.emit(value));
-    },
+    write: (writer, value) => writeInner(writer, number, shape, value),
     read: (reader) => readInner(reader, shape) ?? initial,
   };
 }
@@ -205,7 +205,7 @@ export function repeated<F extends Fields>(
     number,
     initial: NOTHING,
     write: (writer, values) => {
-      for (const value of values) writer.bytes(number, shape.emit(value));
+      for (const value of values) writeInner(writer, number, shape, value);
     },
     read: (reader, before) => {
       const value = readInner(reader, shape);
@@ -219,9 +219,9 @@ export function texts(number: number): Field<readonly string[]> {
     number,
     initial: NOTHING,
     write: (writer, values) => {
-      for (const value of values) writer.bytes(number, ENCODER.encode(value));
+      for (const value of values) writer.text(number, value);
     },
-    read: (reader, before) => appended(before, DECODER.decode(reader.bytes())),
+    read: (reader, before) => appended(before, reader.text()),
   };
 }
 
@@ -246,8 +246,9 @@ export function textMap(number: number): Field<ReadonlyMap<string, string>> {
     number,
     initial: NO_ENTRIES,
     write: (writer, entries) => {
+      if (entries.size === 0) return;
       const keys = [...entries.keys()].sort();
-      for (const key of keys) writer.bytes(number, ENTRY.emit({ key, value: entries.get(key)! }));
+      for (const key of keys) writeInner(writer, number, ENTRY, { key, value: entries.get(key)! });
     },
     read: (reader, before) => {
       const entry = readInner(reader, ENTRY);
@@ -275,6 +276,17 @@ function appended<T>(before: readonly T[], value: T): readonly T[] {
   if (before.length === 0) return [value];
   (before as T[]).push(value);
   return before;
+}
+
+function writeInner<F extends Fields>(
+  writer: ProtobufWriter,
+  number: number,
+  shape: MessageShape<F>,
+  value: { readonly [Key in keyof F]: FieldValue<F[Key]> },
+): void {
+  const start = writer.begin(number);
+  shape.write(writer, value);
+  writer.end(start);
 }
 
 function readInner<F extends Fields>(

@@ -35,6 +35,45 @@ describe("Protocol Buffers", () => {
     );
   });
 
+  it("writes a message inside a message with the length that it turns out to have", () => {
+    fc.assert(
+      fc.property(fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 60 }), fc.nat(20), (parts, depth) => {
+        let expected = new ProtobufWriter();
+        for (const part of parts) expected.bytes(2, part);
+        for (let level = 0; level < depth; level++) {
+          const outer = new ProtobufWriter();
+          outer.bytes(1, expected.finish());
+          expected = outer;
+        }
+        const writer = new ProtobufWriter();
+        const starts = Array.from({ length: depth }, () => writer.begin(1));
+        for (const part of parts) writer.bytes(2, part);
+        for (const start of starts.reverse()) writer.end(start);
+        expect(toHex(writer.finish())).toBe(toHex(expected.finish()));
+      }),
+    );
+  });
+
+  it("writes and reads texts as UTF-8, whatever their letters and length", () => {
+    fc.assert(
+      fc.property(fc.string({ unit: "binary", maxLength: 200 }), fc.string({ maxLength: 200 }), (one, other) => {
+        const writer = new ProtobufWriter();
+        const expected = new ProtobufWriter();
+        for (const text of [one, other]) {
+          writer.text(1, text);
+          expected.bytes(1, new TextEncoder().encode(text));
+        }
+        const reader = new ProtobufReader(writer.finish());
+        expect(toHex(writer.finish())).toBe(toHex(expected.finish()));
+        for (const text of [one, other])
+          expect([reader.next(), reader.text()]).toEqual([
+            true,
+            new TextDecoder().decode(new TextEncoder().encode(text)),
+          ]);
+      }),
+    );
+  });
+
   it("refuses a number beyond 2^53, a value of another type, a value cut short", () => {
     const writer = new ProtobufWriter();
     writer.hex64(1, "0020000000000000");
