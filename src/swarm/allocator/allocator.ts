@@ -168,7 +168,9 @@ export class Allocator {
   #onTask(task: Task, isGone: boolean): void {
     const known = this.#tasks.get(task.id);
     const hasEnded = isGone || isBeyond(task.status.state, "running");
-    if (task.nodeId !== "" && (hasEnded || known?.nodeId !== task.nodeId)) this.#dirtyNodes.add(task.nodeId);
+    // A global service's task has its node from the beginning; the node needs addresses once the scheduler agrees.
+    const isNews = known?.nodeId !== task.nodeId || isAssigned(known) !== isAssigned(task);
+    if (task.nodeId !== "" && (hasEnded || isNews)) this.#dirtyNodes.add(task.nodeId);
     if (hasEnded) {
       if (known !== undefined && !isBeyond(known.status.state, "running"))
         for (const attachment of known.networks) this.#giveBack(attachment);
@@ -410,4 +412,8 @@ function publishesInMesh(service: Service): boolean {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
+function isAssigned(task: Task): boolean {
+  return isAtLeast(task.status.state, "assigned");
 }
