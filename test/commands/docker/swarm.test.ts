@@ -285,6 +285,17 @@ describe("services typed on a swarm of three", () => {
     expect(well(1, "docker service logs --tail 0 web")).toBe("");
   });
 
+  it("that are jobs are waited for until they are done", () => {
+    const run = well(1, "docker service create --name job --mode replicated-job --replicas 2 nginx sleep 2");
+    expect(run.split("\n").slice(1, 4)).toEqual(["active tasks: 0 out of 2 tasks", "1/2:  ", "2/2:  "]);
+    expect(run).toMatch(/\nactive tasks: 0 out of 0 tasks\njob complete\n$/);
+    expect(well(1, "docker service ls -f name=job")).toContain("replicated job   0/0 (2/2 completed)");
+    const everywhere = well(1, "docker service create --name job2 --mode global-job nginx sleep 1");
+    expect(everywhere).toMatch(/\njob complete\n$/);
+    expect(well(1, "docker service ls -f name=job2")).toContain("global job   0/0 (3/3 completed)");
+    well(1, "docker service rm job job2");
+  });
+
   it("go, and their network with them, when they are removed", () => {
     expect(well(1, "docker service rm web all")).toBe("web\nall\n");
     lab.run(20);

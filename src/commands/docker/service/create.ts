@@ -25,6 +25,7 @@ import {
   healthOf,
   hostLines,
   mountsOf,
+  refuseForeign,
   resourcesOf,
   restartOf,
   sortedMap,
@@ -41,6 +42,7 @@ export const SERVICE_CREATE: DockerCommand = {
   most: undefined,
   interspersed: false,
   *run(process, context, flags, operands) {
+    refuseForeign(flags);
     const mode = modeOf(flags);
     const parts = localParts(context, flags, operands, randomName(process.random.u32()));
     const client = clientOf(context);

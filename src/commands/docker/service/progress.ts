@@ -99,7 +99,7 @@ function activeNodes(nodes: readonly Node[]): ReadonlySet<string> {
 function watcherOf({ spec }: Service, say: (line: string) => void): Watcher {
   if (spec.replicated !== undefined) return new SlotWatcher(say);
   if (spec.global !== undefined) return new NodeWatcher(say);
-  return new JobWatcher(say);
+  return spec.replicatedJob === undefined ? new NodeJobWatcher(say) : new JobWatcher(say);
 }
 
 function hasEnded(state: TaskState): boolean {
@@ -207,27 +207,62 @@ class NodeWatcher implements Watcher {
   }
 }
 
+/** A job of so many completions. How many there are already is drawn as a bar. */
 class JobWatcher implements Watcher {
   readonly #say: (line: string) => void;
-  #before = "";
+  #hasBegun = false;
 
   constructor(say: (line: string) => void) {
     this.#say = say;
   }
 
   update({ spec }: Service, tasks: readonly Task[], nodes: ReadonlySet<string>): boolean {
-    const { replicatedJob } = spec;
-    const completed = tasks.filter(({ status }) => status.state === "complete").length;
-    const running = tasks.filter(({ status }) => status.state === "running").length;
-    const onNodes = new Set(tasks.map(({ nodeId }) => nodeId).filter((id) => nodes.has(id))).size;
-    const wanted = replicatedJob?.totalCompletions ?? onNodes;
-    const concurrent = Math.min(replicatedJob?.maxConcurrent ?? wanted, wanted - completed);
-    const text =
-      replicatedJob === undefined
-        ? `job progress: ${completed} out of ${wanted} complete`
-        : `job progress: ${completed} out of ${wanted} complete\nactive tasks: ${running} out of ${concurrent} tasks`;
-    if (text !== this.#before) this.#say(text);
-    this.#before = text;
-    return wanted > 0 && completed >= wanted;
+    const { maxConcurrent = 0, totalCompletions = 0 } = spec.replicatedJob ?? {};
+    const width = String(totalCompletions).length;
+    const label = (line: number) => `${String(line).padStart(width)}/${totalCompletions}`;
+    const overall = (active: number, completed: number) =>
+      `active tasks: ${String(active).padStart(width)} out of ${Math.min(maxConcurrent, totalCompletions - completed)} tasks`;
+    if (!this.#hasBegun) {
+      this.#hasBegun = true;
+      this.#say(overall(0, 0));
+      if (totalCompletions <= MOST_LINES)
+        for (let line = 1; line <= totalCompletions; line++) this.#say(`${label(line)}:  `);
+    }
+    let active = 0;
+    let completed = 0;
+    for (const task of newestBySlot(tasks, nodes)) {
+      if (task.status.state === "complete") completed++;
+      else if (!hasEnded(task.status.state)) active++;
+      if (totalCompletions <= MOST_LINES) complaint(label(task.slot + 1), task, this.#say);
+    }
+    this.#say(overall(active, completed));
+    return completed === totalCompletions;
+  }
+}
+
+/** A job of every node. */
+class NodeJobWatcher implements Watcher {
+  readonly #say: (line: string) => void;
+  #wanted = 0;
+
+  constructor(say: (line: string) => void) {
+    this.#say = say;
+  }
+
+  update(_service: Service, tasks: readonly Task[], nodes: ReadonlySet<string>): boolean {
+    if (this.#wanted === 0) {
+      if (tasks.length === 0 && nodes.size > 0) {
+        this.#say("job progress: waiting for tasks");
+        return false;
+      }
+      this.#wanted = new Set(tasks.map(({ nodeId }) => nodeId)).size;
+    }
+    const byNode = new Map<string, Task>();
+    for (const task of tasks) {
+      const other = byNode.get(task.nodeId);
+      if (other === undefined || !isBeyond(task.desiredState, other.desiredState)) byNode.set(task.nodeId, task);
+    }
+    if (this.#wanted <= MOST_LINES) for (const [node, task] of byNode) complaint(node, task, this.#say);
+    return [...byNode.values()].filter(({ status }) => status.state === "complete").length === this.#wanted;
   }
 }

@@ -145,3 +145,11 @@ export function sortedMap(entries: Iterable<readonly [string, string]>): Map<str
 export function taggedImage(image: string): string {
   return /[@]|:[^/]+$/.test(image) || /^[0-9a-f]{64}$/.test(image) ? image : `${image}:latest`;
 }
+
+const FOREIGN = ["generic-resource", "generic-resource-add", "generic-resource-rm", "credential-spec"];
+
+/** What would change where tasks run or what they are, and cannot be had here, is not passed over in silence. */
+export function refuseForeign(flags: Flags): void {
+  const name = FOREIGN.find((each) => flags.has(each));
+  if (name !== undefined) throw new CommandError(1, `--${name} is not emulated`);
+}

@@ -22,6 +22,7 @@ import {
   healthOf,
   hostLines,
   mountsOf,
+  refuseForeign,
   resourcesOf,
   restartOf,
   sortedMap,
@@ -35,6 +36,7 @@ export function* updatedSpec(
   flags: Flags,
   spec: ServiceSpec,
 ): Asking<ServiceSpec> {
+  refuseForeign(flags);
   const { endpoint } = spec;
   const mode = flags.string("endpoint-mode");
   const ports = changedPorts(flags, endpoint?.ports ?? []);
