@@ -136,8 +136,9 @@ export class ContainerController implements Controller {
     }
     const end = this.#once(done);
     const attempt = (): void => {
-      if (!container.running) end(exitOf(container, true));
-      else if (container.health === "none" || container.health === "healthy") end(undefined);
+      // Without a health check it was up, however short.
+      if (container.spec.healthCheck === undefined || container.health === "healthy") end(undefined);
+      else if (!container.running) end(exitOf(container, true));
       else if (container.health === "unhealthy") this.#stopUnhealthy(container, end);
     };
     this.#attempt = attempt;
@@ -241,10 +242,10 @@ export class ContainerController implements Controller {
   }
 }
 
-/** A container that ended; `early`: before the task was up, when even a good end is none. */
+/** A container that ended; `early`: before it was healthy, when even a good end is none. */
 function exitOf(container: Container, early: boolean): StepEnd {
   const { exitStatus } = container;
   if (exitStatus === 0 && !early) return undefined;
-  if (exitStatus === 0) return { error: "task: container ended before it was started", exitCode: 0 };
+  if (exitStatus === 0) return { error: "task: container ended before it was healthy", exitCode: 0 };
   return { error: `task: non-zero exit (${exitStatus})`, exitCode: exitStatus };
 }
