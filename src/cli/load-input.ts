@@ -16,10 +16,11 @@ export function loadInput(file: string): Scenario {
 
 /** A file that a scenario names: relative to its own folder. */
 function readBeside(scenario: string, name: string): { readonly text: string } | { readonly problem: string } {
+  const path = resolve(scenario === "-" ? "." : dirname(scenario), name);
   try {
-    return { text: readInput(resolve(scenario === "-" ? "." : dirname(scenario), name)).text };
+    return { text: readInput(path).text };
   } catch (error) {
-    if (error instanceof UsageError) return { problem: error.message };
+    if (error instanceof UsageError) return { problem: error.message.replace(path, name) };
     throw error;
   }
 }

@@ -21,7 +21,7 @@ interface Say {
 /** Networks that every engine has. */
 export const PREDEFINED_NETWORKS = ["bridge", "host", "none"];
 
-const NEEDS_ENGINES = 'engines: "engine:" or "swarm:" at the top of the scenario';
+const NEEDS_ENGINES = '"engine:" or "swarm:" at the top of the scenario';
 /** A step that makes what the scenario does not have: what is named then is known only when it runs. */
 const MAKES = /\bdocker\b.*\b(create|run|deploy|update|scale)\b/;
 
@@ -39,11 +39,14 @@ export function checkEngines(spec: ScenarioSpec, reading: Reading, say: Say, fil
   checkMachines(spec, say);
   checkNetworks(spec, say);
   checkFiles(spec, say, files);
-  const services = new Set([...namesUnder(reading, "services"), ...checkStack(spec, say, files)]);
+  const stackServices = checkStack(spec, say, files);
+  const services = new Set([...namesUnder(reading, "services"), ...(stackServices ?? [])]);
   checkServices(spec, reading, say);
   const nodes = namesUnder(reading, "nodes");
   const networks = namesUnder(reading, "networks");
-  const makesMore = (spec.steps ?? []).some((step) => step?.run !== undefined && MAKES.test(step.run));
+  // What a stack that cannot be read would have made is not known either.
+  const makesMore =
+    stackServices === undefined || (spec.steps ?? []).some((step) => step?.run !== undefined && MAKES.test(step.run));
   return {
     services,
     isKnown(name) {
@@ -119,12 +122,13 @@ function checkFiles(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): v
       if ((content === undefined) === (file === undefined))
         wrong(path, content === undefined ? "neither content nor file" : "content and file", '"content" or "file"');
       const found = file === undefined ? undefined : files.read(file);
-      if (found !== undefined && "problem" in found) wrong(`${path}.file`, found.problem, "a file that can be read");
+      if (found !== undefined && "problem" in found)
+        wrong(`${path}.file`, `a file without a text: ${found.problem}`, "a file that can be read");
     }
 }
 
-/** The names of the stack's services. */
-function checkStack(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): string[] {
+/** The names of the stack's services; undefined when they cannot be known. */
+function checkStack(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): string[] | undefined {
   const { stack, name: scenarioName } = spec;
   if (stack === undefined) return [];
   const path = typeof stack === "string" ? "stack" : "stack.file";
@@ -132,8 +136,8 @@ function checkStack(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): s
   const name = typeof stack === "string" ? scenarioName : (stack.name ?? scenarioName);
   const found = files.read(file);
   if ("problem" in found) {
-    wrong(path, found.problem, "a file that can be read");
-    return [];
+    wrong(path, `a file without a text: ${found.problem}`, "a file that can be read");
+    return undefined;
   }
   try {
     const { stack: loaded } = loadStack({
@@ -147,7 +151,7 @@ function checkStack(spec: ScenarioSpec, { wrong }: Say, files: ScenarioFiles): s
     if (!(error instanceof StackError)) throw error;
     const said = error.message.replace(/\s*\n\s*/g, "; ");
     wrong(path, `a stack file that Docker refuses: ${said} (${placeText(error.place)})`, "one that it takes");
-    return [];
+    return undefined;
   }
 }
 

@@ -258,7 +258,7 @@ export class EngineHosts implements Hosts {
     const tasks = this.containers()
       .filter(({ container }) => container.spec.service?.name === service)
       .filter(({ machine, container }) => place === "*" || taskName(container, machine.name) === name)
-      .sort((a, b) => a.container.createdNs - b.container.createdNs);
+      .sort((a, b) => slotOf(a.container) - slotOf(b.container) || a.container.createdNs - b.container.createdNs);
     return place === "*" ? tasks : tasks.slice(-1);
   }
 
@@ -298,4 +298,8 @@ export class EngineHosts implements Hosts {
     }
     return host;
   }
+}
+
+function slotOf({ spec }: Container): number {
+  return spec.service?.slot ?? 0;
 }

@@ -1,5 +1,5 @@
 /** The keys of the scenario format that need engines: what `engine:`, `swarm:`, `services:` and their like may hold. */
-import { isScalar } from "yaml";
+import { isMap, isScalar } from "yaml";
 import { networkOf, parseIpv4, parsePrefix } from "../wire/address.ts";
 import { serviceShape } from "./service-source.ts";
 import {
@@ -30,6 +30,8 @@ export const spelling: Shape<string> = {
   schema: { title: "a text or a number", type: ["string", "number", "boolean", "null"] },
   read(node, reading, path) {
     const at = resolved(node, reading);
+    // What is left out in a mapping of names comes as an empty one.
+    if (isMap(at) && at.items.length === 0) return "";
     if (isScalar(at))
       return at.value === null ? "" : typeof at.value === "string" ? at.value : (at.source ?? String(at.value));
     return note(reading, at ?? node, path, describeNode(at ?? node), "a text or a number");

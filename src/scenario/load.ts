@@ -157,10 +157,11 @@ function checkReferences(spec: ScenarioSpec, reading: Reading, files: ScenarioFi
     isFull(reading) || say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
   const engineNames = isEmulated ? checkEngines(spec, reading, { wrong, wrongName, unknown }, files) : undefined;
   if (!isEmulated) checkNoEngines(spec, reading, wrongName);
+  const tasks = [...(engineNames?.services ?? [])].map((service) => `${service}.1`);
   const host = (path: string, name: string): void => {
     // Namespaces that `setup:` makes are known only when it has run.
     if (!hasOwnSetup && !nodes.has(name) && !containers.has(name) && engineNames?.isKnown(name) !== true)
-      unknown(path, "machine or container", name, new Set([...containers, ...nodes]));
+      unknown(path, "machine or container", name, new Set([...containers, ...nodes, ...tasks]));
   };
 
   for (const name of containers)

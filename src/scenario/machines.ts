@@ -86,7 +86,8 @@ export class Machines {
   expectSuccess(command: RunningCommand, path: string): void {
     const { status, stdout, stderr } = command.result;
     if (status === 0) return;
-    const said = (stderr + stdout).trim().split("\n")[0] ?? "";
+    const [first = "", second = ""] = (stderr + stdout).trim().split("\n");
+    const said = first.endsWith(":") ? `${first} ${second}` : first;
     const found =
       status === undefined
         ? "a command that does not end"
