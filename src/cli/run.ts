@@ -5,25 +5,21 @@ import type { Scenario } from "../scenario/load.ts";
 import type { RunReport } from "../scenario/report.ts";
 import { parseDuration } from "../scenario/units.ts";
 import type { Nanoseconds } from "../sim/time.ts";
-import { type CaptureOptions, captureFiles, checkPatterns } from "./capture-files.ts";
+import { captureFiles, checkPatterns } from "./capture-files.ts";
 import { EXIT_FAILED, EXIT_HOLDS } from "./exit-codes.ts";
 import { Interruption } from "./interruption.ts";
 import { loadInput } from "./load-input.ts";
 import { Progress } from "./progress.ts";
 import { reportText } from "./report-text.ts";
-import { UsageError } from "./usage-error.ts";
-
-interface CommandOptions extends CaptureOptions {
-  readonly seed?: string;
-  readonly until?: Nanoseconds;
-  readonly json?: true;
-  readonly quiet?: true;
-}
+import { isStackFile, runStackFile, type StackOptions, withStackOptions } from "./run-stack.ts";
 
 export function runCommand(): Command {
-  return new Command("run")
-    .description("run a scenario and write its capture")
-    .argument("<file>", "a scenario (.yaml), or a plain file of ip, bridge, sysctl lines (.sh); - for stdin")
+  const command = new Command("run")
+    .description("run a scenario or a stack file and write its capture")
+    .argument(
+      "<file>",
+      "a scenario (.yaml), a stack file (docker-stack.yml), or a plain file of ip, bridge, sysctl lines (.sh); - for stdin",
+    )
     .option("-o, --out <folder>", "where files go; captures/<name>/ without it")
     .option("-w, --write <file>", "the capture goes to this file; - for stdout (then the report goes to stderr)")
     .option("-i, --capture <pattern...>", 'interfaces to capture, such as "node*/eth0"; overrides the scenario')
@@ -39,7 +35,11 @@ export function runCommand(): Command {
     .option("--until <time>", "end the run at this virtual time", duration)
     .option("--json", "the report as one JSON document on stdout (version 1)")
     .option("-q, --quiet", "say only what failed")
-    .action(async (file: string, options: CommandOptions) => {
+    .action(async (file: string, options: StackOptions) => {
+      if (isStackFile(file, options)) {
+        await runStackFile(file, options);
+        return;
+      }
       const loaded = loadInput(file);
       const scenario: Scenario = {
         ...loaded,
@@ -59,12 +59,13 @@ export function runCommand(): Command {
         );
       process.exitCode = failed ? EXIT_FAILED : EXIT_HOLDS;
     });
+  return withStackOptions(command);
 }
 
 /** Events between two looks at the terminal and at Ctrl-C: some 20 ms of work. */
 const SLICE_EVENTS = 100_000;
 
-async function run(scenario: Scenario, options: CommandOptions): Promise<RunReport> {
+async function run(scenario: Scenario, options: StackOptions): Promise<RunReport> {
   const interruption = new Interruption();
   const progress = new Progress(process.stderr, options.quiet !== true && options.json !== true);
   const lab = new Lab(scenario);

@@ -3,6 +3,8 @@
  *
  *     serve http [PORT]   HTTP/1.1: answers with its host's name and addresses, the client's, and the request as it came
  *     serve echo [PORT]   TCP and UDP: sends back what comes (RFC 862)
+ *     serve udp PORT      UDP alone
+ *     serve http 80 http 8080 echo 7   several at once, each with its port
  *     serve dns [PORT] RECORD...   a name server that knows these records: "web.demo 300 A 10.0.0.3", web.demo=10.0.0.3
  *
  * `/status/404` answers with that status, `/data?size=N` with N bytes.
@@ -32,12 +34,14 @@ export const SERVE: Word = {
   name: "serve",
   *run(process, context, argv) {
     try {
-      const [kind, portText, ...more] = argv;
-      if (kind === "dns") return yield* serveDns(process, context, argv.slice(1));
-      if ((kind !== "http" && kind !== "echo") || more.length > 0) throw new CommandError(2, USAGE);
-      const port = portText === undefined ? (kind === "http" ? HTTP_PORT : ECHO_PORT) : readPort(portText);
-      if (kind === "echo") startUdpEcho(process, context, port);
-      return yield* serveTcp(process, context, port, kind === "http" ? converse : echo);
+      if (argv[0] === "dns") return yield* serveDns(process, context, argv.slice(1));
+      const [first, ...others] = readOffers(argv);
+      if (first === undefined) throw new CommandError(2, USAGE);
+      for (const offer of others) {
+        const child = context.host.spawn("serve", process, (self) => serveBeside(self, context, offer));
+        process.atExit(() => child.kill("SIGKILL"));
+      }
+      return yield* serveOffer(process, context, first);
     } catch (error) {
       if (!(error instanceof CommandError)) throw error;
       process.stderr.write(`${error.message}\n`);
@@ -45,6 +49,43 @@ export const SERVE: Word = {
     }
   },
 };
+
+/** What is served on a port. */
+interface Offer {
+  readonly kind: "http" | "echo" | "udp";
+  readonly port: number;
+}
+
+/** `http 80 echo 7`; a single kind has its own port without one. Empty when it is nothing of the sort. */
+function readOffers(argv: readonly string[]): Offer[] {
+  const offers: Offer[] = [];
+  for (let at = 0; at < argv.length; at += 2) {
+    const kind = argv[at];
+    const portText = argv[at + 1];
+    if (kind !== "http" && kind !== "echo" && kind !== "udp") return [];
+    if (portText === undefined && (argv.length > 1 || kind === "udp")) return [];
+    const port = portText === undefined ? (kind === "http" ? HTTP_PORT : ECHO_PORT) : readPort(portText);
+    offers.push({ kind, port });
+  }
+  return offers;
+}
+
+function* serveOffer(process: Process, context: CommandContext, { kind, port }: Offer): Program {
+  if (kind === "udp") return yield* udpEcho(process, context, port);
+  if (kind === "echo") startUdpEcho(process, context, port);
+  return yield* serveTcp(process, context, port, kind === "http" ? converse : echo);
+}
+
+/** A port that is taken is said; the other ports are served all the same. */
+function* serveBeside(process: Process, context: CommandContext, offer: Offer): Program {
+  try {
+    return yield* serveOffer(process, context, offer);
+  } catch (error) {
+    if (!(error instanceof CommandError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    return error.status;
+  }
+}
 
 function readPort(text: string): number {
   const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
@@ -88,20 +129,29 @@ function* echo(process: Process, _context: CommandContext, socket: TcpSocket): P
 }
 
 function startUdpEcho(process: Process, context: CommandContext, port: number): void {
+  const socket = bindUdp(context, port);
+  const child = context.host.spawn("serve", process, (self) => answerDatagrams(self, socket));
+  process.atExit(() => child.kill("SIGKILL"));
+}
+
+function* udpEcho(process: Process, context: CommandContext, port: number): Program {
+  return yield* answerDatagrams(process, bindUdp(context, port));
+}
+
+function bindUdp(context: CommandContext, port: number): UdpSocket {
   const socket = new UdpSocket(context.namespace);
   const problem = socket.bind(IPV4_ANY, port);
   if (problem !== undefined) throw new CommandError(1, `serve: cannot listen on port ${port}: ${errorText(problem)}`);
-  const child = context.host.spawn("serve", process, function* (): Program {
-    for (;;) {
-      const datagram = socket.receive();
-      if (typeof datagram === "object") socket.sendTo(datagram.bytes, datagram.source, datagram.sourcePort);
-      else if (datagram === undefined && (yield { queues: [socket.readable] }) === "signal") return 0;
-    }
-  });
-  process.atExit(() => {
-    child.kill("SIGKILL");
-    socket.close();
-  });
+  return socket;
+}
+
+function* answerDatagrams(process: Process, socket: UdpSocket): Program {
+  process.atExit(() => socket.close());
+  for (;;) {
+    const datagram = socket.receive();
+    if (typeof datagram === "object") socket.sendTo(datagram.bytes, datagram.source, datagram.sourcePort);
+    else if (datagram === undefined && (yield { queues: [socket.readable] }) === "signal") return INTERRUPTED;
+  }
 }
 
 /** Requests of one connection, one after the other, until the client has enough. */

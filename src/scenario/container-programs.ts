@@ -7,7 +7,7 @@ import { type Process, type Program, WaitQueue } from "../linux/process.ts";
 import type { World } from "../linux/world.ts";
 import { assert } from "../sim/assert.ts";
 import { parseIpv4 } from "../wire/address.ts";
-import { plainName, programOf, type ServingHint } from "./image-programs.ts";
+import { isOwnLine, plainName, programOf, type ServingHint } from "./image-programs.ts";
 
 const NOT_FOUND = 127;
 /** 128 and SIGTERM. */
@@ -81,7 +81,7 @@ export class ContainerPrograms implements ProgramStarter {
 function isOwnCheck(command: readonly string[]): boolean {
   const [program = "", option, line = ""] = command;
   if (program !== "sh" || option !== "-c") return WORDS.has(plainName(program));
-  return WORDS.has(plainName(line.trim().split(/\s/)[0] ?? ""));
+  return isOwnLine(line, (word) => WORDS.has(word));
 }
 
 function* idle(): Program {

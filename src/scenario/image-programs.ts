@@ -45,9 +45,9 @@ const HTTP_PORTS: ReadonlySet<number> = new Set([
 /** Commands with which people keep a container alive. */
 const WAITING = /^(sleep (infinity|inf)|tail -f \/dev\/null|top|cat)$/;
 
-/** What a container serves on a port of its own. */
+/** What a container serves on a port of its own; echo: by TCP and UDP. */
 export interface Served {
-  readonly kind: typeof HTTP | typeof ECHO;
+  readonly kind: typeof HTTP | typeof ECHO | "udp";
   readonly port: number;
 }
 
@@ -74,10 +74,30 @@ export function programOf(
   if (command.length > 0 && hint?.serve === undefined) {
     if (WAITING.test(line)) return "idle";
     const word = plainName(command[0]!);
-    if (known(word)) return [word, ...command.slice(1)];
+    if (isOurs(word, command.slice(1), known)) return [word, ...command.slice(1)];
   }
   const served = hint?.serve ?? servedBy(container, hint?.exposed ?? []);
   return served.length === 0 ? "idle" : ["serve", ...served.flatMap(({ kind, port }) => [kind, String(port)])];
+}
+
+/** A shell's line counts only if all of it does: otherwise the image's own program is behind it. */
+function isOurs(word: string, argv: readonly string[], known: (word: string) => boolean): boolean {
+  if (!known(word)) return false;
+  if (word === "serve") return /^(http|echo|udp|dns)$/.test(argv[0] ?? "");
+  if (word !== "sh" && word !== "bash") return true;
+  const at = argv.findIndex((each) => /^-[a-z]*c$/.test(each));
+  return at >= 0 && isOwnLine(argv[at + 1] ?? "", known);
+}
+
+/** Words of the shell itself. */
+const BUILTINS: ReadonlySet<string> = new Set(["exit", "set", "export", ":"]);
+
+/** Is every command in the line a word of ours? */
+export function isOwnLine(line: string, known: (word: string) => boolean): boolean {
+  return line
+    .split(/&&|\|\||[;|&\n]/)
+    .map((part) => part.trim().split(/\s+/)[0] ?? "")
+    .every((first) => BUILTINS.has(first) || (first !== "" && known(plainName(first))));
 }
 
 /** The name of a program, without the folder that it lies in. */
@@ -88,13 +108,17 @@ export function plainName(program: string): string {
 /** Its image's own port, and those that it publishes or exposes. */
 function servedBy(container: Container, more: readonly ContainerPort[]): readonly Served[] {
   const usual = SERVING.get(nameOf(container.spec.image));
-  const result = new Map<number, Served>();
-  if (usual !== undefined) result.set(usual[1], { kind: usual[0], port: usual[1] });
-  for (const { port, protocol } of [...portsOf(container), ...more]) {
-    const isEcho = protocol !== "tcp" || usual?.[0] === ECHO || !HTTP_PORTS.has(port);
-    if (!result.has(port)) result.set(port, { kind: isEcho ? ECHO : HTTP, port });
-  }
-  return [...result.values()];
+  const streams = new Map<number, Served>();
+  const datagrams = new Map<number, Served>();
+  if (usual !== undefined) streams.set(usual[1], { kind: usual[0], port: usual[1] });
+  for (const { port, protocol } of [...portsOf(container), ...more])
+    if (protocol === "udp") datagrams.set(port, { kind: "udp", port });
+    else if (protocol === "tcp" && !streams.has(port)) {
+      const isEcho = usual?.[0] === ECHO || !HTTP_PORTS.has(port);
+      streams.set(port, { kind: isEcho ? ECHO : HTTP, port });
+    }
+  const others = [...datagrams.values()].filter(({ port }) => streams.get(port)?.kind !== ECHO);
+  return [...streams.values(), ...others];
 }
 
 /** `nginx` of `registry.example:5000/library/nginx:1.27@sha256:…`. */
