@@ -1,5 +1,5 @@
 /**
- * `npm run conformance -- [--cases DIR] [--out DIR] [--verbose] [NN ...]`: runs the cases recorded from the real kernel and says, interface by
+ * `npm run conformance -- [--cases DIR | --swarm [DIR]] [--out DIR] [--verbose] [NN ...]`: runs the cases recorded from the real kernel and says, interface by
  * interface, whether ours captured the same. Status 0 when every case passes or is listed as a known difference, 1 when
  * one fails that is not, 2 on bad usage.
  */
@@ -9,12 +9,15 @@ import { Command } from "commander";
 import { type CaseResult, tryCase } from "../check/conformance/run-case.ts";
 import { WORDS } from "../commands/words.ts";
 import { listCases, readCase, readKnownDifferences, readRecorded, writeCaptures } from "./case-folder.ts";
+import { runSwarmCases } from "./conformance-swarm.ts";
 
 interface Options {
   readonly cases?: string;
   readonly out?: string;
   readonly verbose?: boolean;
-  readonly swarm?: boolean;
+  readonly swarm?: boolean | string;
+  readonly page?: string;
+  readonly seed?: string;
 }
 
 function main(): void {
@@ -22,16 +25,23 @@ function main(): void {
     .description("Compares emulated networks with captures of the real kernel, case by case.")
     .argument("[case...]", "numbers (06) or names of cases; all when none is given")
     .option("--cases <dir>", "folder of cases (test/conformance/linux)")
-    .option("--swarm", "the cases of a real Swarm (test/conformance/swarm)")
+    .option("--swarm [dir]", "the cases of a real Swarm (test/conformance/swarm)")
+    .option("--page <file>", "with --swarm: write what was found there, as a table")
+    .option("--seed <seed>", "with --swarm: what is left to chance")
     .option("--out <dir>", "write our captures there, one folder a case")
     .option("-v, --verbose", "show the differing frames and what commands printed")
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
   program.parse();
   const options = program.opts<Options>();
-  const folder = options.cases ?? join("test", "conformance", options.swarm === true ? "swarm" : "linux");
+  const given = typeof options.swarm === "string" ? options.swarm : options.cases;
+  const folder = given ?? join("test", "conformance", options.swarm === undefined ? "linux" : "swarm");
   if (!existsSync(folder)) {
     console.error(`error: no folder of cases: ${folder}`);
     process.exit(2);
+  }
+  if (options.swarm !== undefined) {
+    const { out, page, seed, verbose } = options;
+    process.exit(runSwarmCases(folder, { only: program.args, out, page, seed, verbose: verbose === true }));
   }
   const cases = listCases(folder, program.args);
   if (cases.length === 0) {

@@ -43,6 +43,8 @@ export class BalancerSandbox {
     const namespace = engine.world.createNamespace(`${engine.host.name}/${handle}`);
     // A new namespace starts with what the host has: forwarding is on.
     namespace.sysctl.set("net.ipv4.ip_forward", engine.host.sysctl.get("net.ipv4.ip_forward") ?? "1");
+    // None is seen on a real node, though its answers go out by the interface that they came in by (recording 02).
+    for (const which of ["all", "default"]) namespace.sysctl.set(`net.ipv4.conf.${which}.send_redirects`, "0");
     const label = network.ingress ? "ingress-sbox" : `lb-${network.name}`;
     // Nobody is told of its joining but by its owner: it is no container.
     const host = { release: engine.release, resolver: engine.resolver, gatewayNetwork: () => engine.gatewayNetwork() };

@@ -26,6 +26,7 @@ import type { Table } from "./table.ts";
 import { ACCEPT, DROP, type Verdict } from "./verdict.ts";
 
 const ANY_RANGE: NatRange = {};
+const NAT_DONE = SOURCE_NAT_DONE | DESTINATION_NAT_DONE;
 /** How many ports are tried before the search gives up halving (nf_nat_l4proto_unique_tuple). */
 const MAXIMUM_ATTEMPTS = 128;
 const MINIMUM_ATTEMPTS = 16;
@@ -143,7 +144,11 @@ export class Nat {
     const connections = this.#conntrack.table;
     const row = info.connectionOf(packed);
     const direction = info.directionOf(packed);
-    if ((connections.status(row) & this.#statusBit(manipulation, direction)) === 0) return true;
+    const status = connections.status(row);
+    // Two ends that are told to talk to each other past the translation would not understand each other.
+    if (packet.bytes[packet.transportAt] === icmp.TYPE_REDIRECT)
+      return (status & NAT_DONE) === NAT_DONE && (status & (SOURCE_NAT | DESTINATION_NAT)) === 0;
+    if ((status & this.#statusBit(manipulation, direction)) === 0) return true;
     const target = this.#target;
     connections.getTuple(row * 2 + (1 - direction), target);
     packet.own();

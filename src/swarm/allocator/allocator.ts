@@ -7,7 +7,6 @@ import type { Clock } from "../../sim/simulation.ts";
 import { SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import { parseIpv4 } from "../../wire/address.ts";
-import { endpointShape, endpointSpecShape, type VirtualIp } from "../api/parts.ts";
 import {
   type Network,
   type NetworkAttachment,
@@ -16,6 +15,7 @@ import {
   type Service,
   type Task,
 } from "../api/objects.ts";
+import { endpointShape, endpointSpecShape, type VirtualIp } from "../api/parts.ts";
 import type { NetworkAttachmentConfig } from "../api/specs.ts";
 import { isAtLeast, isBeyond } from "../api/task-state.ts";
 import type { Change, Store, Transaction } from "../store/store.ts";
