@@ -13,7 +13,7 @@ import {
   type NetworkEvent,
   type NetworkPushPull,
   type NodeEvent,
-  type TableEvent,
+  type TableOperation,
 } from "./networkdb-messages.ts";
 import type { NetworkDbSettings } from "./networkdb-settings.ts";
 import { NodeRegistry, type Standing } from "./node-registry.ts";
@@ -98,7 +98,7 @@ export class Replica {
   }
 
   /** A new event of this node on an entry: stored, and told to the network's nodes. */
-  write(operation: TableEvent["operation"], network: string, table: string, key: string, value: Uint8Array): void {
+  write(operation: TableOperation, network: string, table: string, key: string, value: Uint8Array): void {
     const rumours = this.networks.get(network);
     if (rumours === undefined) return;
     const time = this.tableClock.next();
@@ -115,7 +115,7 @@ export class Replica {
       residualReapSeconds: keptSeconds,
     });
     this.store.put(new StoredEntry(this.#asCreation(event, time), operation === "delete", keptSeconds));
-    rumours.own.addShared(subject(event), event.bytes);
+    rumours.own.addShared(event.path, event.bytes);
   }
 
   tellNetwork(event: NetworkEvent): void {
@@ -183,7 +183,7 @@ export class Replica {
     const isWorthTelling = old !== undefined || !isDeleted || (isFromSync && residualSeconds > keptSeconds / 6);
     if (!rumours.isInSync || !isWorthTelling) return;
     if (isFromSync && rumours.relayed.length > this.#settings.mostQueuedOnSync) return;
-    rumours.relayed.addShared(subject(event), event.bytes);
+    rumours.relayed.addShared(event.path, event.bytes);
   }
 
   /** What another node told in a push-pull. */
@@ -227,8 +227,8 @@ export class Replica {
 
   /** A restarted engine has a new name: whoever was at its address before is gone. */
   #retireNamesakeOf(name: string, endpoint: Endpoint): void {
+    // What is still told of this node's own life before its restart does not end the present one.
     for (const node of [...this.nodes.at(endpoint.address, endpoint.port)])
-      // What is still told of this node's own life before its restart does not end the present one.
       if (node.name !== name && node.name !== this.self) this.#change(node.name, "left");
   }
 
@@ -241,10 +241,6 @@ export class Replica {
     if (event.operation === "create" && event.time === time && event.residualReapSeconds === 0) return event;
     return this.#pool.of({ ...event, operation: "create", time, residualReapSeconds: 0 });
   }
-}
-
-function subject(event: TableEvent): string {
-  return `${event.table} ${event.key}`;
 }
 
 function deletionOf(entry: StoredEntry): Uint8Array {

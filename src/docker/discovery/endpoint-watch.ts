@@ -4,6 +4,9 @@
  */
 import type { TableChange } from "../../gossip/table-store.ts";
 import { areEquivalent, type EndpointRecord, parse } from "./endpoint-record.ts";
+import { readOnce } from "./read-once.ts";
+
+const read = readOnce(parse);
 
 /** Who hears of the changes: `ServiceTable`. */
 export interface EndpointListener {
@@ -31,7 +34,7 @@ export class EndpointWatch {
       if (before !== undefined) this.#gone(network, key, before);
       return;
     }
-    const record = parse(change.value);
+    const record = read(change.value);
     if (record === undefined) {
       this.malformed++;
       return;

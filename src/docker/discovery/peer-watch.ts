@@ -2,6 +2,9 @@
 import type { TableChange } from "../../gossip/table-store.ts";
 import type { PeerRecord } from "../overlay/peers.ts";
 import { parse } from "./peer-record.ts";
+import { readOnce } from "./read-once.ts";
+
+const read = readOnce(parse);
 
 /** `PeerTable` of a network. */
 export interface PeerListener {
@@ -26,7 +29,7 @@ export class PeerWatch {
       this.#known.set(network, known);
     }
     const previous = known.get(key);
-    const current = operation === "delete" ? undefined : parse(value);
+    const current = operation === "delete" ? undefined : read(value);
     if (current === undefined && operation !== "delete") {
       this.malformed++;
       return;

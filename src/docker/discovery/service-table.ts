@@ -30,7 +30,7 @@ interface Balanced {
 interface Binding {
   readonly networks: Map<string, Balanced>;
   /** Who takes new connections under an address; two of them only while gossip is on its way. */
-  readonly byAddress: Map<Ipv4Address, Set<string>>;
+  readonly byAddress: Map<Ipv4Address, string[]>;
 }
 
 export class ServiceTable {
@@ -62,8 +62,8 @@ export class ServiceTable {
     }
     balanced.backends.set(endpointId, record);
     const sharing = binding.byAddress.get(record.address);
-    if (sharing === undefined) binding.byAddress.set(record.address, new Set([endpointId]));
-    else sharing.add(endpointId);
+    if (sharing === undefined) binding.byAddress.set(record.address, [endpointId]);
+    else if (!sharing.includes(endpointId)) sharing.push(endpointId);
     const service = balancedService(balanced);
     if (service !== undefined) balancer?.addBackend(service, record.address);
     if (names !== undefined) endpointNames.addTask(names, endpointId, record, isFirst);
@@ -140,11 +140,10 @@ function bindingKey(serviceId: string, ports: readonly IngressPort[]): string {
 
 /** How many others have the address still. */
 function release(binding: Binding, address: Ipv4Address, endpointId: string): number {
-  const sharing = binding.byAddress.get(address);
-  if (sharing === undefined) return 0;
-  sharing.delete(endpointId);
-  if (sharing.size === 0) binding.byAddress.delete(address);
-  return sharing.size;
+  const others = (binding.byAddress.get(address) ?? []).filter((other) => other !== endpointId);
+  if (others.length === 0) binding.byAddress.delete(address);
+  else binding.byAddress.set(address, others);
+  return others.length;
 }
 
 /** Undefined: a service without a virtual address has nothing to balance, though it has used a mark. */

@@ -50,8 +50,8 @@ export class PeerTable {
   readonly #settings: PeerTableSettings;
   /** By address, in the order in which they were told. */
   readonly #peers = new Map<Ipv4Address, Peer[]>();
-  /** How many programmed records use a pair of VTEP and MAC address. */
-  readonly #uses = new Map<string, number>();
+  /** How many programmed records use a VTEP and a MAC address together. */
+  readonly #uses = new Map<Ipv4Address, Map<MacAddress, number>>();
   /** How many programmed records there are by VTEP: so often it is protected. */
   readonly #protected = new Map<Ipv4Address, number>();
   #plane: PeerPlane | undefined = undefined;
@@ -83,12 +83,11 @@ export class PeerTable {
   add(peer: Peer): void {
     const address = peer.address.address;
     let peers = this.#peers.get(address);
+    const known = peers?.some((other) => isSame(other, peer)) ?? false;
     if (peers === undefined) {
-      peers = [];
+      peers = [peer]; // one in most cases: a list that grows takes ten times the memory
       this.#peers.set(address, peers);
-    }
-    const known = peers.some((other) => isSame(other, peer));
-    if (!known) peers.push(peer);
+    } else if (!known) peers.push(peer);
     if (peers.length > 1) this.#warnOfSeveral("peerDbAdd", address, peers);
     if (peer.vtep === undefined) return;
     // An entry that no peer accounts for was left behind by one whose removal failed.
@@ -115,8 +114,8 @@ export class PeerTable {
   /** An event of the peer table: what was told of an endpoint before, and what is told now. */
   notify(endpointId: string, previous: PeerRecord | undefined, current: PeerRecord | undefined): void {
     const own = this.#settings.vtep;
-    const before = previous === undefined || previous.vtep === own ? undefined : { ...previous, endpointId };
-    const now = current === undefined || current.vtep === own ? undefined : { ...current, endpointId };
+    const before = previous === undefined || previous.vtep === own ? undefined : peerOf(endpointId, previous);
+    const now = current === undefined || current.vtep === own ? undefined : peerOf(endpointId, current);
     if (before !== undefined && now !== undefined && isSame(before, now)) return;
     if (before !== undefined) this.delete(before);
     if (now !== undefined) this.add(now);
@@ -142,26 +141,31 @@ export class PeerTable {
   }
 
   #forward(segment: OverlaySegment, mac: MacAddress, vtep: Ipv4Address): Errno | undefined {
-    const key = `${vtep} ${mac}`;
-    const uses = this.#uses.get(key) ?? 0;
+    let usesOfVtep = this.#uses.get(vtep);
+    const uses = usesOfVtep?.get(mac) ?? 0;
     const problem = uses > 0 ? undefined : segment.addForwarding(mac, vtep, this.#settings.forwarding === "replace");
-    if (problem === undefined) this.#uses.set(key, uses + 1);
-    return problem;
+    if (problem !== undefined) return problem;
+    if (usesOfVtep === undefined) {
+      usesOfVtep = new Map();
+      this.#uses.set(vtep, usesOfVtep);
+    }
+    usesOfVtep.set(mac, uses + 1);
+    return undefined;
   }
 
   #unprogram(peer: Peer, vtep: Ipv4Address): Problem | undefined {
     const plane = this.#plane;
     if (plane === undefined) return undefined;
-    const key = `${vtep} ${peer.mac}`;
-    const uses = this.#uses.get(key) ?? 0;
-    if (uses === 0) return "ENOENT";
+    const usesOfVtep = this.#uses.get(vtep);
+    const uses = usesOfVtep?.get(peer.mac) ?? 0;
+    if (usesOfVtep === undefined || uses === 0) return "ENOENT";
     const segment = plane.segmentFor(peer.address);
     if (typeof segment === "string") return { message: segment };
     const problem = segment.deleteNeighbour(peer.address.address);
     if (problem !== undefined) return problem;
-    if (uses > 1) this.#uses.set(key, uses - 1);
+    if (uses > 1) usesOfVtep.set(peer.mac, uses - 1);
     else {
-      this.#uses.delete(key);
+      usesOfVtep.delete(peer.mac);
       segment.deleteForwarding(peer.mac, vtep);
     }
     // Last, so that no packet can leave in clear.
@@ -184,6 +188,11 @@ export class PeerTable {
     const why = typeof problem === "string" ? problem : problem.message;
     this.#settings.log?.(`Peer operation failed eid=${peer.endpointId}: ${why}`);
   }
+}
+
+/** Field by field: copies by `...` have a hidden class each, which takes more memory than the peer. */
+function peerOf(endpointId: string, { address, mac, vtep }: PeerRecord): Peer {
+  return { endpointId, address, mac, vtep };
 }
 
 function isSame(a: Peer, b: Peer): boolean {

@@ -45,34 +45,34 @@ export class IpvsStatistics {
   inBytes = 0;
   outBytes = 0;
   #period = 0;
-  readonly #rates = [new Rate(), new Rate(), new Rate(), new Rate(), new Rate()] as const;
+  /** Undefined until something is counted: most real servers of a large cluster see no packet on most nodes. */
+  #rates: readonly [Rate, Rate, Rate, Rate, Rate] | undefined = undefined;
 
   countConnection(nowNs: Nanoseconds): void {
-    this.#advance(nowNs);
+    const rates = this.#advance(nowNs);
     this.connections++;
-    this.#rates[0].add(1);
+    rates[0].add(1);
   }
 
   countIn(bytes: number, nowNs: Nanoseconds): void {
-    this.#advance(nowNs);
+    const rates = this.#advance(nowNs);
     this.inPackets++;
     this.inBytes += bytes;
-    this.#rates[1].add(1);
-    this.#rates[3].add(bytes);
+    rates[1].add(1);
+    rates[3].add(bytes);
   }
 
   countOut(bytes: number, nowNs: Nanoseconds): void {
-    this.#advance(nowNs);
+    const rates = this.#advance(nowNs);
     this.outPackets++;
     this.outBytes += bytes;
-    this.#rates[2].add(1);
-    this.#rates[4].add(bytes);
+    rates[2].add(1);
+    rates[4].add(bytes);
   }
 
   /** A second's worth of each. */
   rates(nowNs: Nanoseconds): Rates {
-    this.#advance(nowNs);
-    const [connections, inPackets, outPackets, inBytes, outBytes] = this.#rates;
+    const [connections, inPackets, outPackets, inBytes, outBytes] = this.#advance(nowNs);
     return {
       connections: connections.read(ROUNDING, 10),
       inPackets: inPackets.read(ROUNDING, 10),
@@ -91,13 +91,16 @@ export class IpvsStatistics {
     this.outBytes = 0;
   }
 
-  #advance(nowNs: Nanoseconds): void {
+  /** The rates as they are now. */
+  #advance(nowNs: Nanoseconds): readonly [Rate, Rate, Rate, Rate, Rate] {
+    this.#rates ??= [new Rate(), new Rate(), new Rate(), new Rate(), new Rate()];
+    const rates = this.#rates;
     const period = Math.floor(nowNs / PERIOD_NS);
-    if (period === this.#period) return;
     // After a hundred empty periods every average has long been zero.
     const steps = Math.min(period - this.#period, 100);
     this.#period = period;
     for (let step = 0; step < steps; step++)
-      for (const [index, rate] of this.#rates.entries()) rate.step(index < 3 ? COUNT_SCALE : BYTE_SCALE);
+      for (const [index, rate] of rates.entries()) rate.step(index < 3 ? COUNT_SCALE : BYTE_SCALE);
+    return rates;
   }
 }
