@@ -2,8 +2,8 @@
 import { EmulatedSwarm } from "../check/swarm/emulated-swarm.ts";
 import { assert } from "../sim/assert.ts";
 import { SECOND } from "../sim/time.ts";
-import { ipamConfigShape, ipamOptionsShape } from "../swarm/api/parts.ts";
 import { networkShape, serviceShape } from "../swarm/api/objects.ts";
+import { ipamConfigShape, ipamOptionsShape } from "../swarm/api/parts.ts";
 import {
   containerSpecShape,
   networkAttachmentConfigShape,

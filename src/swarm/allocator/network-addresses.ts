@@ -6,8 +6,8 @@ import { AddressPool } from "../../docker/ipam/address-pool.ts";
 import { type SubnetPool, SubnetPools, SWARM_POOLS } from "../../docker/ipam/subnet-pools.ts";
 import { assert } from "../../sim/assert.ts";
 import { formatIpv4, formatPrefix, type Ipv4Address, type Prefix, parseIpv4, parsePrefix } from "../../wire/address.ts";
-import { driverShape, type IpamConfig, ipamConfigShape, ipamOptionsShape } from "../api/parts.ts";
 import type { Network } from "../api/objects.ts";
+import { driverShape, type IpamConfig, ipamConfigShape, ipamOptionsShape } from "../api/parts.ts";
 import { SerialNumbers } from "./serial-numbers.ts";
 
 /** Where a network's VNIs are said: by its maker in the spec, by the driver in the object. */

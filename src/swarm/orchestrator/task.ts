@@ -1,7 +1,7 @@
 /** Tasks as orchestrators make and compare them (swarmkit manager/orchestrator/task.go, slot.go). */
 import { type Nanoseconds, SECOND } from "../../sim/time.ts";
-import { endpointSpecShape } from "../api/parts.ts";
 import { type Cluster, type Node, type Service, type Task, taskShape } from "../api/objects.ts";
+import { endpointSpecShape } from "../api/parts.ts";
 import { placementShape, type ServiceSpec, type TaskSpec, taskSpecShape, type UpdateConfig } from "../api/specs.ts";
 import { isAtLeast, isBeyond } from "../api/task-state.ts";
 import { meetsConstraints, parseConstraints } from "../scheduler/constraint.ts";

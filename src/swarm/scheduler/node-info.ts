@@ -3,8 +3,8 @@
  * service have failed on it lately. Kept up to date task by task, so that no decision counts tasks anew.
  */
 import { type Nanoseconds, SECOND } from "../../sim/time.ts";
-import type { Resources } from "../api/parts.ts";
 import type { Node, Task } from "../api/objects.ts";
+import type { Resources } from "../api/parts.ts";
 import { isAtLeast } from "../api/task-state.ts";
 
 /** A node with this many failures of a service within the window is avoided for it. */

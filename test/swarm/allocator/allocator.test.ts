@@ -4,13 +4,8 @@ import { Random } from "../../../src/sim/random.ts";
 import { Simulation } from "../../../src/sim/simulation.ts";
 import { SECOND } from "../../../src/sim/time.ts";
 import { Allocator } from "../../../src/swarm/allocator/allocator.ts";
-import {
-  endpointSpecShape,
-  ipamConfigShape,
-  ipamOptionsShape,
-  type PortConfig,
-} from "../../../src/swarm/api/parts.ts";
 import { networkShape, nodeShape, serviceShape, type Task, taskShape } from "../../../src/swarm/api/objects.ts";
+import { endpointSpecShape, ipamConfigShape, ipamOptionsShape, type PortConfig } from "../../../src/swarm/api/parts.ts";
 import {
   networkAttachmentConfigShape,
   networkSpecShape,

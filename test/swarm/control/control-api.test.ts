@@ -1,7 +1,7 @@
 import * as fc from "fast-check";
 import { beforeEach, describe, expect, it } from "vitest";
-import { ipamConfigShape, ipamOptionsShape, portConfigShape } from "../../../src/swarm/api/parts.ts";
 import { clusterShape, type Node, nodeShape, taskShape } from "../../../src/swarm/api/objects.ts";
+import { ipamConfigShape, ipamOptionsShape, portConfigShape } from "../../../src/swarm/api/parts.ts";
 import {
   clusterSpecShape,
   configSpecShape,
