@@ -7,6 +7,7 @@ import { assert } from "../sim/assert.ts";
 import type { Random } from "../sim/random.ts";
 import type { Clock, ReceiverId } from "../sim/simulation.ts";
 import type { Nanoseconds } from "../sim/time.ts";
+import type { ChecksumOffload } from "./checksum-offload.ts";
 import type { FrameId, FrameStore } from "./frame-store.ts";
 import { forkLinkStreams, LinkImpairment, type LinkStreams } from "./link-impairment.ts";
 import { isPlain, type LinkSettings } from "./link-settings.ts";
@@ -27,6 +28,8 @@ export class WireEnd implements Driver, DeviceListener {
   #queue: TransmitQueue | undefined = undefined;
   /** Undefined for a plain link: `#settings.delayNs` says it all, kept in `#delayNs`. */
   #impairment: LinkImpairment | undefined = undefined;
+  /** What a card with a fault of its own does to what it sends; `ethtool` puts it in. */
+  offload: ChecksumOffload | undefined = undefined;
 
   readonly #random: Random;
   #settings: LinkSettings;
@@ -128,6 +131,7 @@ export class WireEnd implements Driver, DeviceListener {
     let sent = frame;
     const notes = frames.mark[frame]! | frames.connection[frame]! | frames.flags[frame]! | frames.fragmentLimit[frame]!;
     if (notes !== 0) sent = this.#scrub(frame);
+    if (this.offload !== undefined) sent = this.offload.transmit(sent);
     if (this.#queue !== undefined) this.#queueAndSend(this.#queue, sent);
     else if (this.#impairment === undefined) this.#clock.schedule(this.#delayNs, this.#peerReceiver, sent);
     else this.#impairment.transmit(sent);

@@ -38,6 +38,19 @@ describe("The word nc", () => {
     expect(machines.run("a", "echo x | nc -q 2 10.0.0.2 8082", 4).status).toBe(0);
   });
 
+  it("sleeps for -i before each look at its input and the network", () => {
+    const machines = twoMachines();
+    machines.start("b", "serve echo 7");
+    const client = machines.start("a", "echo x | nc -N -i 60 10.0.0.2 7");
+    machines.pass(59);
+    expect(client.stdout).toBe("");
+    machines.pass(60); // sent after 60 s, and the answer is read with the next look
+    expect(client.stdout).toBe("");
+    machines.pass(62);
+    expect(client).toMatchObject({ stdout: "x\n", status: 0 });
+    expect(machines.run("a", "nc -i x 10.0.0.2 7").stderr).toBe("nc: interval invalid: x\n");
+  });
+
   it("speaks UDP, and tests the port with X when it talks", () => {
     const machines = twoMachines();
     const listener = machines.start("b", "nc -luv 8080");

@@ -139,11 +139,13 @@ class Netcat {
 
   /** readwrite(): input out, what comes to standard output, until both have ended. False: a signal came. */
   *#exchange(socket: TcpSocket): Call<boolean> {
-    const { shutdownAtEnd, quitNs, timeoutNs } = this.#options;
+    const { shutdownAtEnd, quitNs, timeoutNs, intervalNs } = this.#options;
     const { clock, stdout } = this.#process;
     let inputEnded = false;
     let quitAtNs: Nanoseconds | undefined;
     for (;;) {
+      // The manual says "between lines"; the program sleeps before each look, at whatever amount of text.
+      if (intervalNs !== undefined && !(yield* sleep(this.#process, intervalNs))) return false;
       let busy = false;
       if (this.#input.length > 0) {
         const written = socket.write(this.#input);

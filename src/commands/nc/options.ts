@@ -17,6 +17,8 @@ export interface NcOptions {
   /** -q: how long after the end of the input the word lives on. */
   quitNs: Nanoseconds | undefined;
   timeoutNs: Nanoseconds | undefined;
+  /** -i: how long it waits before it looks at its input and the network again, each time. */
+  intervalNs: Nanoseconds | undefined;
   sourcePort: number | undefined;
   source: string | undefined;
   timeToLive: number | undefined;
@@ -45,6 +47,7 @@ export function readNcOptions(argv: readonly string[]): NcOptions {
     shutdownAtEnd: false,
     quitNs: undefined,
     timeoutNs: undefined,
+    intervalNs: undefined,
     sourcePort: undefined,
     source: undefined,
     timeToLive: undefined,
@@ -52,7 +55,7 @@ export function readNcOptions(argv: readonly string[]): NcOptions {
     host: undefined,
     ports: [],
   };
-  const reader = new OptionReader("nc", argv, "4CDdhklM:Nnp:q:rs:T:uvw:z", USAGE, 1);
+  const reader = new OptionReader("nc", argv, "4CDdhi:klM:Nnp:q:rs:T:uvw:z", USAGE, 1);
   let sourcePort: string | undefined;
   for (const { letter, value } of reader.options()) {
     switch (letter) {
@@ -61,6 +64,9 @@ export function readNcOptions(argv: readonly string[]): NcOptions {
         break;
       case "h":
         throw new CommandError(0, USAGE);
+      case "i":
+        options.intervalNs = bounded(value, "interval", 0, 2_147_483) * SECOND;
+        break;
       case "k":
         options.keepListening = true;
         break;
