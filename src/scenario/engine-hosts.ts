@@ -26,6 +26,7 @@ import type { Hosts, NamedHost } from "./hosts.ts";
 import type { Scenario } from "./load.ts";
 import { type MachineAddresses, Machines } from "./machines.ts";
 import { PlaceNames, taskName } from "./place-names.ts";
+import { scenarioServing } from "./stack-run/scenario-serving.ts";
 
 /** A machine with dockerd. */
 export interface EngineMachine {
@@ -58,7 +59,7 @@ export class EngineHosts implements Hosts {
     this.#scenario = scenario;
     this.#addresses = addresses;
     this.machines = new Machines(scenario, world, addresses);
-    this.#programs = new ContainerPrograms(world, scenario.serving ?? new Map());
+    this.#programs = new ContainerPrograms(world, scenarioServing(scenario));
     this.#places = new PlaceNames(this.engines, scenario.containers ?? new Map());
     for (const host of this.machines.hosts.values())
       for (const [name, address] of addresses.nodes) host.hostsFile.set(name, address);

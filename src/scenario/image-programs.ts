@@ -108,19 +108,17 @@ export function plainName(program: string): string {
 /** Its image's own port, and those that it publishes or exposes. */
 function servedBy(container: Container, more: readonly ContainerPort[]): readonly Served[] {
   const usual = SERVING.get(nameOf(container.spec.image));
-  const result = new Map<number, Served>();
-  const datagrams: Served[] = [];
-  if (usual !== undefined) result.set(usual[1], { kind: usual[0], port: usual[1] });
-  const ports = [...portsOf(container), ...more];
-  for (const { port, protocol } of [...ports].sort(
-    (a, b) => Number(a.protocol === "udp") - Number(b.protocol === "udp"),
-  )) {
-    const known = result.get(port)?.kind;
-    const isHttp = protocol === "tcp" && usual?.[0] !== ECHO && HTTP_PORTS.has(port);
-    if (known === undefined) result.set(port, { kind: isHttp ? HTTP : ECHO, port });
-    else if (protocol === "udp" && known === HTTP) datagrams.push({ kind: "udp", port });
-  }
-  return [...result.values(), ...datagrams];
+  const streams = new Map<number, Served>();
+  const datagrams = new Map<number, Served>();
+  if (usual !== undefined) streams.set(usual[1], { kind: usual[0], port: usual[1] });
+  for (const { port, protocol } of [...portsOf(container), ...more])
+    if (protocol === "udp") datagrams.set(port, { kind: "udp", port });
+    else if (protocol === "tcp" && !streams.has(port)) {
+      const isEcho = usual?.[0] === ECHO || !HTTP_PORTS.has(port);
+      streams.set(port, { kind: isEcho ? ECHO : HTTP, port });
+    }
+  const others = [...datagrams.values()].filter(({ port }) => streams.get(port)?.kind !== ECHO);
+  return [...streams.values(), ...others];
 }
 
 /** `nginx` of `registry.example:5000/library/nginx:1.27@sha256:…`. */

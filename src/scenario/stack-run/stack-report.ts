@@ -6,7 +6,7 @@ import type { CommandResult } from "../expectations.ts";
 import type { RunReport } from "../report.ts";
 import { type CheckKind, planChecks } from "./reach-checks.ts";
 import type { Missing } from "./settled.ts";
-import type { StackRunSettings } from "./stack-run.ts";
+import type { StackRunSettings } from "./stack-run-settings.ts";
 import { type StackView, type TaskView, vnisOf } from "./stack-view.ts";
 
 export interface CheckResult {

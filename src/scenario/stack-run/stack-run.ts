@@ -4,7 +4,6 @@
  */
 import { Process, type Program, sleep } from "../../linux/process.ts";
 import { MILLISECOND, type Nanoseconds, SECOND } from "../../sim/time.ts";
-import type { LoadedStack } from "../../swarm/stack/load-stack.ts";
 import { StackError } from "../../swarm/stack/stack-error.ts";
 import type { Structure } from "../../swarm/stack/value.ts";
 import { RunningCommand } from "../command-runner.ts";
@@ -12,33 +11,13 @@ import type { ServingHint } from "../image-programs.ts";
 import { Lab } from "../lab.ts";
 import { type Scenario, scenarioFrom } from "../load.ts";
 import type { Waiting } from "../waiting.ts";
-import { type LabelledNode, labelNodes } from "./auto-labels.ts";
+import { labelNodes } from "./auto-labels.ts";
 import { OUTSIDE, planChecks, type ReachCheck } from "./reach-checks.ts";
 import { missingTasks, waitsFor } from "./settled.ts";
 import { type CheckResult, reportOf, type StackReport } from "./stack-report.ts";
+import type { StackRunSettings } from "./stack-run-settings.ts";
 import { stackServing } from "./stack-serving.ts";
 import { type MachineView, StackView } from "./stack-view.ts";
-
-export interface StackRunSettings {
-  /** What the stack is called, and the run. */
-  readonly name: string;
-  readonly loaded: LoadedStack;
-  /** The stack files by their absolute paths, in the order in which they are merged. */
-  readonly files: readonly { readonly path: string; readonly text: string }[];
-  /** Other files that the stack names, by their absolute paths. */
-  readonly texts: ReadonlyMap<string, string>;
-  readonly environment: ReadonlyMap<string, string>;
-  readonly nodes: readonly LabelledNode[];
-  readonly autoLabel: boolean;
-  /** External secrets, configs and networks are made before. */
-  readonly createExternal: boolean;
-  readonly seed: string;
-  readonly capture: readonly string[] | undefined;
-  /** The run goes on until then, if it has not ended yet. */
-  readonly until: Nanoseconds | undefined;
-  /** 2377 and gossip as a real swarm has them, not in clear. */
-  readonly isSealed: boolean;
-}
 
 /** A stack that has not come to rest by then is looked at as it is. */
 const LONGEST_NS: Nanoseconds = 120 * SECOND;

@@ -15,15 +15,16 @@ const MOST_EXPOSED = 100;
 
 /** By the names of the services in the swarm. Throws a `StackError` where `x-vxlab` is not understood. */
 export function stackServing(loaded: LoadedStack, stackName: string): Map<string, ServingHint> {
-  return new Map(
-    [...loaded.stack.services].map(([name, service]) => [
-      scopedName(stackName, name),
-      {
-        serve: declared(loaded, name, service[KEY]),
-        exposed: [...exposedPorts(service.expose), ...checkedPorts(service.healthcheck)],
-      },
-    ]),
-  );
+  return new Map([...loaded.stack.services.keys()].map((name) => [scopedName(stackName, name), hintOf(loaded, name)]));
+}
+
+/** Throws a `StackError` where `x-vxlab` is not understood. */
+export function hintOf(loaded: LoadedStack, name: string): ServingHint {
+  const service = loaded.stack.services.get(name) ?? {};
+  return {
+    serve: declared(loaded, name, service[KEY]),
+    exposed: [...exposedPorts(service.expose), ...checkedPorts(service.healthcheck)],
+  };
 }
 
 function declared(loaded: LoadedStack, name: string, value: Value | undefined): readonly Served[] | undefined {
