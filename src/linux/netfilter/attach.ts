@@ -5,6 +5,7 @@ import * as ipv4 from "../../wire/ipv4.ts";
 import type { FrameId } from "../frame-store.ts";
 import type { HookPoint, PacketHooks } from "../hooks.ts";
 import type { NetworkNamespace } from "../namespace.ts";
+import { Neighbour } from "../neighbour.ts";
 import type { NetDevice } from "../net-device.ts";
 import { Reassembly } from "../reassembly.ts";
 import { BridgeNetfilter } from "./bridge-netfilter.ts";
@@ -20,6 +21,10 @@ export function netfilterOf(namespace: NetworkNamespace): Netfilter {
   netfilter.ipsec = namespace.xfrm;
   namespace.netfilterBridge = new BridgeNetfilter(netfilter, () => namespace.sysctl.bridgeCallsIptables, {
     staysOn: (bridge, frame) => routeOf(namespace, frame)?.device === bridge,
+    macOf: (frame) => {
+      const link = routeOf(namespace, frame)?.link;
+      return link instanceof Neighbour && link.resolve() ? link.mac : undefined;
+    },
     sendOn: (_bridge, frame) => {
       const path = routeOf(namespace, frame);
       if (path === undefined) namespace.frames.drop(frame, "ipv4-no-route", namespace);

@@ -2,6 +2,7 @@
  * br_netfilter: shows the IPv4 packets that a bridge carries to the iptables rules (net/bridge/br_netfilter_hooks.c). Rules see the bridge as the
  * interface and its ports as physical ones; fragments are put together for them and leave as they came.
  */
+import type { MacAddress } from "../../wire/address.ts";
 import { putU48 } from "../../wire/bytes.ts";
 import * as ethernet from "../../wire/ethernet.ts";
 import * as ipv4 from "../../wire/ipv4.ts";
@@ -17,6 +18,8 @@ import type { Netfilter } from "./netfilter.ts";
 export interface BridgedRouting {
   /** Would the packet, now for `destination`, leave by `bridge` again? Then a bridged neighbour is meant. */
   staysOn(bridge: NetDevice, frame: FrameId): boolean;
+  /** The neighbour's MAC address, if it may be used; asking for it begins its resolution. */
+  macOf(frame: FrameId): MacAddress | undefined;
   /** Sends it there, with the neighbour's MAC address. The frame starts at its IPv4 header. Takes over the hold. */
   sendOn(bridge: NetDevice, frame: FrameId): void;
 }
@@ -78,6 +81,13 @@ export class BridgeNetfilter implements BridgeHooks {
     frames.flags[next] = frames.flags[next]! | FRAME_FLAG_BRIDGED;
     if (ipv4.destination(frames.bytes, frames.start(next)) !== destination) {
       if (this.#routing.staysOn(bridge, next)) {
+        const mac = this.#routing.macOf(next);
+        if (mac !== undefined) {
+          // Back into the bridge, which relays it to the neighbour: through FORWARD and POSTROUTING (br_nf_pre_routing_finish_bridge).
+          const shut = this.#close(next);
+          putU48(frames.bytes, frames.start(shut), mac);
+          return shut;
+        }
         this.#routing.sendOn(bridge, next);
         return NO_FRAME;
       }
