@@ -6,7 +6,7 @@ import { driverOf, hasSwarm } from "./engine-needs.ts";
 import type { ScenarioSpec } from "./format.ts";
 import { engineContainerFields, engineNetworkFields } from "./format-engine.ts";
 import type { ScenarioFiles } from "./scenario-files.ts";
-import { hasKey, namesUnder, type Reading } from "./shape.ts";
+import { namesUnder, type Reading } from "./shape.ts";
 
 export type Wrong = (path: string, found: string, expected: string, hint?: string) => unknown;
 export type Unknown = (path: string, what: string, name: string, known: ReadonlySet<string>, say?: Wrong) => unknown;
@@ -63,18 +63,18 @@ export function checkEngines(spec: ScenarioSpec, reading: Reading, say: Say, fil
 }
 
 /** Keys that nothing would heed. */
-export function checkNoEngines(spec: ScenarioSpec, reading: Reading, wrongName: Wrong): void {
-  const check = (path: string, key: string): void => {
-    if (hasKey(reading, path, key))
-      wrongName(path === "" ? key : `${path}.${key}`, `"${key}" without an engine`, NEEDS_ENGINES);
+export function checkNoEngines(spec: ScenarioSpec, wrongName: Wrong): void {
+  const check = (path: string, value: object, keys: readonly string[]): void => {
+    for (const key of keys)
+      if (key in value) wrongName(path === "" ? key : `${path}.${key}`, `"${key}" without an engine`, NEEDS_ENGINES);
   };
-  for (const key of ["secrets", "configs", "capture-from"]) check("", key);
-  for (const name of spec.networks?.keys() ?? [])
-    for (const key of Object.keys(engineNetworkFields)) check(`networks.${name}`, key);
-  for (const [name, { networks }] of spec.containers ?? []) {
-    for (const key of Object.keys(engineContainerFields)) check(`containers.${name}`, key);
-    for (const attachment of attachmentsOf(networks))
-      if (attachment.aliases !== undefined) check(`containers.${name}.networks.${attachment.name}`, "aliases");
+  check("", spec, ["secrets", "configs", "capture-from"]);
+  for (const [name, network] of spec.networks ?? [])
+    check(`networks.${name}`, network, Object.keys(engineNetworkFields));
+  for (const [name, container] of spec.containers ?? []) {
+    check(`containers.${name}`, container, Object.keys(engineContainerFields));
+    for (const attachment of attachmentsOf(container.networks))
+      check(`containers.${name}.networks.${attachment.name}`, attachment, ["aliases"]);
   }
 }
 

@@ -156,7 +156,7 @@ function checkReferences(spec: ScenarioSpec, reading: Reading, files: ScenarioFi
   const unknown: Unknown = (path, what, name, known, say = wrong) =>
     isFull(reading) || say(path, `the unknown ${what} "${name}"`, choicesText(what, known), hintFor(name, known));
   const engineNames = isEmulated ? checkEngines(spec, reading, { wrong, wrongName, unknown }, files) : undefined;
-  if (!isEmulated) checkNoEngines(spec, reading, wrongName);
+  if (!isEmulated) checkNoEngines(spec, wrongName);
   const tasks = [...(engineNames?.services ?? [])].map((service) => `${service}.1`);
   const host = (path: string, name: string): void => {
     // Namespaces that `setup:` makes are known only when it has run.

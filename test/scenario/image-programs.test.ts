@@ -31,7 +31,7 @@ describe("The program of a container", () => {
   it("follows from the ports of an image that nobody knows", () => {
     expect(program({ image: "shop", ports: [tcp(8_080)] })).toBe("serve http 8080");
     expect(program({ image: "shop", ports: [tcp(1_234)] })).toBe("serve echo 1234");
-    expect(program({ image: "shop", exposedPorts: [{ protocol: "udp", port: 53 }] })).toBe("serve echo 53");
+    expect(program({ image: "shop", exposedPorts: [{ protocol: "udp", port: 53 }] })).toBe("serve udp 53");
   });
 
   it("waits where nothing says more, or where it is told to", () => {
