@@ -26,6 +26,12 @@ const DATA = new Uint8Array(56);
 /** Longer than any ping takes, address resolution included. */
 const WAVE_NS = 5 * MILLISECOND;
 
+/** One echo request. */
+export interface Ping {
+  readonly from: NetworkNamespace;
+  readonly to: Ipv4Address;
+}
+
 interface Member {
   readonly container: NetworkNamespace;
   readonly address: Ipv4Address;
@@ -130,9 +136,14 @@ function ping(world: World, networks: readonly Member[][], span: number, wave: n
   // Ports of the switches and bridges begin to forward within a second of coming up.
   if (world.simulation.nowNs === 0) world.simulation.run(2 * SECOND);
   assert(span > 0, "a network on no machine");
-  let answered = 0;
-  for (let first = 0; first < pairs.length; first += wave) {
-    const sockets = pairs.slice(first, first + wave).map(({ from, to }) => {
+  return answered(world, pairs, wave, sequence);
+}
+
+/** How many of `pings` were answered, `wave` of them at a time. */
+export function answered(world: World, pings: readonly Ping[], wave: number, sequence: number): number {
+  let count = 0;
+  for (let first = 0; first < pings.length; first += wave) {
+    const sockets = pings.slice(first, first + wave).map(({ from, to }) => {
       const socket = new RawSocket(from);
       const problem = socket.send(to, sequence, DATA);
       assert(typeof problem === "number", `no way to a container: ${problem}`);
@@ -140,11 +151,11 @@ function ping(world: World, networks: readonly Member[][], span: number, wave: n
     });
     world.simulation.run(world.simulation.nowNs + WAVE_NS);
     for (const socket of sockets) {
-      if (socket.receive()?.kind === "reply") answered++;
+      if (socket.receive()?.kind === "reply") count++;
       socket.close();
     }
   }
-  return answered;
+  return count;
 }
 
 /** Seconds of the process's own time since it was last asked. */
