@@ -114,7 +114,7 @@ function missingText({ missing }: StackReport, paint: (code: number, text: strin
 }
 
 function checksText({ checks, deployment }: StackReport, paint: (code: number, text: string) => string): string {
-  const { total, held, failed, byKind, tasksOfService } = checks;
+  const { total, held, failed, late, byKind, tasksOfService } = checks;
   if (total === 0) return deployment.status === 0 ? "nothing to check\n" : "";
   const kinds = Object.entries(KINDS).flatMap(([kind, words]) => {
     const count = byKind[kind as keyof typeof KINDS];
@@ -123,6 +123,12 @@ function checksText({ checks, deployment }: StackReport, paint: (code: number, t
   const lines = [`${held} of ${total} checks hold: ${kinds.join(", ")}`];
   if (tasksOfService !== undefined)
     lines.push(`there are many tasks: ${tasksOfService} of each service were looked at, which stand for the others`);
+  if (late.length > 0) {
+    const longestNs = Math.max(...late.map(({ lateNs = 0 }) => lateNs));
+    lines.push(
+      `${late.length} of them only after a while, at most ${formatSeconds(longestNs, 0)} s: gossip had forgotten somebody until the nodes compared what they know`,
+    );
+  }
   for (const { from, to, expected, line, found } of failed.slice(0, MOST_FAILED))
     lines.push(
       `${paint(31, "failed")} ${from} -> ${to}: ${expected ? "should reach it" : "should not reach it"} (${line}: ${found})`,

@@ -19,6 +19,8 @@ export interface CheckResult {
   readonly expected: boolean;
   readonly holds: boolean;
   readonly found: string;
+  /** It held only when it was tried again, so long after the first time. */
+  readonly lateNs?: Nanoseconds;
 }
 
 export interface StackReport {
@@ -85,6 +87,8 @@ export interface StackReport {
     /** So many tasks of each service were looked at; undefined: all. */
     readonly tasksOfService: number | undefined;
     readonly failed: readonly CheckResult[];
+    /** They held only after a while. */
+    readonly late: readonly CheckResult[];
     readonly byKind: Readonly<Record<CheckKind, number>>;
   };
   readonly problems: readonly string[];
@@ -167,6 +171,7 @@ export function reportOf(outcome: StackOutcome): StackReport {
       held: checks.length - failed.length,
       tasksOfService: outcome.tasksOfService,
       failed,
+      late: checks.filter(({ lateNs }) => lateNs !== undefined),
       byKind,
     },
     problems,

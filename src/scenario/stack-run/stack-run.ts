@@ -28,8 +28,12 @@ const LOOK_NS = 100 * MILLISECOND;
 /** So many checks go on at once. */
 const AT_ONCE = 64;
 const CHECK_LIMIT_NS: Nanoseconds = 60 * SECOND;
-/** More tasks than these are refused: a number too many in a file costs nothing. */
+/** What should succeed has so long to do it, and is tried so often. */
+const PATIENCE_NS: Nanoseconds = 90 * SECOND;
+const RETRY_NS: Nanoseconds = 10 * SECOND;
+/** More than these are refused: a number too many in a file costs nothing. */
 const MOST_TASKS = 2_000;
+const MOST_PORTS = 1_000;
 const CAPTURE = ["node*/eth0", "*.*/eth*"];
 
 export type Phase = "forming the swarm" | "deploying" | "waiting for the tasks" | "checking" | "done";
@@ -197,26 +201,43 @@ export class StackRun {
     yield* sleep(process, NEWS_NS);
   }
 
+  /** Gossip forgets somebody now and then, until nodes compare all they know: what should succeed and does not is tried again. */
   *#check(process: Process, view: StackView): Waiting<void> {
     const { checks, tasksOfService } = planChecks(view);
     this.#tasksOfService = tasksOfService;
-    const hosts = this.lab.hosts;
+    const beganNs = process.clock.nowNs;
+    const results = yield* this.#ask(process, checks);
+    for (;;) {
+      const late = checks.filter((check, index) => check.expected && results[index]?.holds === false);
+      const elapsedNs = process.clock.nowNs - beganNs;
+      if (late.length === 0 || elapsedNs >= PATIENCE_NS) break;
+      yield* sleep(process, RETRY_NS);
+      const sinceNs = process.clock.nowNs - beganNs;
+      const again = yield* this.#ask(process, late);
+      for (const [index, check] of late.entries())
+        if (again[index]?.holds === true) results[checks.indexOf(check)] = { ...again[index], lateNs: sinceNs };
+    }
+    this.#results.push(...results);
+  }
+
+  *#ask(process: Process, checks: readonly ReachCheck[]): Waiting<CheckResult[]> {
+    const { hosts } = this.lab;
+    const results: CheckResult[] = [];
     for (let at = 0; at < checks.length; at += AT_ONCE) {
       const begun = checks.slice(at, at + AT_ONCE).map((check) => {
         const host = hosts.get(check.task?.name ?? OUTSIDE);
-        return {
-          check,
-          command: host === undefined ? undefined : new RunningCommand(host, check.line, undefined, check.from),
-        };
+        const command = host === undefined ? undefined : new RunningCommand(host, check.line, undefined, check.from);
+        return { check, command };
       });
       const endNs = process.clock.nowNs + CHECK_LIMIT_NS;
       for (const { check, command } of begun) {
         while (command !== undefined && !command.ended && process.clock.nowNs < endNs)
           yield { queues: [command.exited], untilNs: endNs };
         if (command?.ended === false) command.signal("SIGKILL");
-        this.#results.push(resultOf(check, command));
+        results.push(resultOf(check, command));
       }
     }
+    return results;
   }
 }
 
@@ -261,14 +282,19 @@ function quotedWord(word: string): string {
 }
 
 function refuseMultitudes({ loaded }: StackRunSettings): void {
-  let total = 0;
-  for (const [name, { deploy }] of loaded.stack.services) {
+  let tasks = 0;
+  let ports = 0;
+  const refuse = (service: string, found: string, most: number, path: readonly string[]) => {
+    throw new StackError(
+      `service ${service}: ${found} in all are more than are run here (${most})`,
+      loaded.placeOf(["services", service, ...path]),
+    );
+  };
+  for (const [name, { deploy, ports: published }] of loaded.stack.services) {
     const replicas = (deploy as Structure | undefined)?.replicas;
-    total += replicas === undefined ? 1 : Number(replicas);
-    if (total > MOST_TASKS)
-      throw new StackError(
-        `service ${name}: ${total} tasks in all are more than are run here (${MOST_TASKS})`,
-        loaded.placeOf(["services", name, "deploy", "replicas"]),
-      );
+    tasks += replicas === undefined ? 1 : Number(replicas);
+    ports += Array.isArray(published) ? published.length : 0;
+    if (tasks > MOST_TASKS) refuse(name, `${tasks} tasks`, MOST_TASKS, ["deploy", "replicas"]);
+    if (ports > MOST_PORTS) refuse(name, `${ports} published ports`, MOST_PORTS, ["ports"]);
   }
 }

@@ -136,7 +136,10 @@ export function resourceRequirements(
 function resources(part: Structure | undefined): Resources | undefined | string {
   if (part === undefined) return undefined;
   const nanoCpus = part.cpus === undefined ? 0 : parseCpus(String(part.cpus));
-  return typeof nanoCpus === "string" ? nanoCpus : { nanoCpus, memoryBytes: Number(part.memory ?? 0) };
+  if (typeof nanoCpus === "string") return nanoCpus;
+  // More memory than any machine has is as good as the largest number that can be sent.
+  const memoryBytes = Math.min(Number(part.memory ?? 0), Number.MAX_SAFE_INTEGER);
+  return { nanoCpus: Math.min(nanoCpus, Number.MAX_SAFE_INTEGER), memoryBytes };
 }
 
 export function endpointSpec(deploy: Structure, ports: readonly Structure[]): EndpointSpec {

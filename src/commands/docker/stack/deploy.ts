@@ -79,6 +79,11 @@ export const STACK_DEPLOY: DockerCommand = {
   },
 };
 
+/** What swarmkit says of less than nothing, which cannot be sent to it here. */
+function cpuComplaint(nanoCpus: number): string {
+  return `invalid cpu value ${nanoCpus / 1e9}: Must be at least 0.001`;
+}
+
 class Deployment {
   readonly #process: Process;
   readonly #context: CommandContext;
@@ -301,6 +306,9 @@ class Deployment {
     }
     const complaint = engineComplaint(deploy);
     if (complaint !== undefined) throw refuse(complaint.message);
+    const { limits, reservations } = spec.task.resources ?? {};
+    for (const nanoCpus of [limits?.nanoCpus ?? 0, reservations?.nanoCpus ?? 0])
+      if (nanoCpus < 0) throw refuse(`rpc error: code = InvalidArgument desc = ${cpuComplaint(nanoCpus)}`);
     return { ...spec, task: { ...spec.task, networks } };
   }
 }
