@@ -4,7 +4,7 @@
  * tenth of the time, and the entries a fifth of the memory.) Nothing depends on what the pool has forgotten.
  */
 import { assert } from "../sim/assert.ts";
-import { getU32 } from "../wire/bytes.ts";
+import { hashOf, isSame } from "./content-hash.ts";
 import { emit, type Malformed, type NetworkDbMessage, parse, type TableEvent } from "./networkdb-messages.ts";
 
 /** An event with what is asked of it again and again. Its bytes are shared, and never written. */
@@ -58,25 +58,4 @@ function valueIn(bytes: Uint8Array): Uint8Array {
     "a table event that does not come back from its bytes",
   );
   return event.value;
-}
-
-/** Murmur3's mixing of every second word: keys and times are longer than that. Events of one hash only push each other out. */
-function hashOf(bytes: Uint8Array): number {
-  const end = bytes.length - 4;
-  let hash = bytes.length;
-  for (let at = 0; at <= end; at += 8) hash = mixed(hash, getU32(bytes, at));
-  return end >= 0 ? mixed(hash, getU32(bytes, end)) : hash;
-}
-
-function mixed(hash: number, word: number): number {
-  word = Math.imul(word, 0xcc9e_2d51);
-  word = Math.imul((word << 15) | (word >>> 17), 0x1b87_3593);
-  hash ^= word;
-  return (Math.imul((hash << 13) | (hash >>> 19), 5) + 0xe654_6b64) | 0;
-}
-
-function isSame(one: Uint8Array, other: Uint8Array): boolean {
-  if (one.length !== other.length) return false;
-  for (let index = 0; index < one.length; index++) if (one[index] !== other[index]) return false;
-  return true;
 }
