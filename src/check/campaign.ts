@@ -14,6 +14,9 @@ import { shrinkPlan } from "./worlds/shrink-plan.ts";
 /** Of the worlds that a token's number draws: moves when the drawing does. */
 export const TOKEN_VERSION = 1;
 
+/** Some hundred times what a world takes. */
+const MOST_EVENTS = 1_000_000;
+
 /** The names of all laws that a campaign may be asked for. */
 export const LAW_NAMES: readonly string[] = [...LAWS.map(({ name }) => name), REACHABILITY_NAME];
 
@@ -47,7 +50,8 @@ export function checkPlan(plan: WorldPlan, names: readonly string[] = LAW_NAMES)
   try {
     const lab = new Lab(scenarioFrom(scenarioOfPlan(plan)));
     const watch = new Watch(lab);
-    const report = lab.run();
+    if (!lab.advance(MOST_EVENTS)) return [{ law: "an end", words: `the run goes on after ${MOST_EVENTS} events` }];
+    const report = lab.report();
     const probing = names.includes(REACHABILITY_NAME) ? checkReachability(lab, plan) : [];
     const laws: readonly Law[] = LAWS.filter(({ name }) => names.includes(name));
     return [...checkObservation(watch.observation(report), laws), ...probing];

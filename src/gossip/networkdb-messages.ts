@@ -65,7 +65,7 @@ const OPERATIONS = [undefined, "create", "update", "delete"] as const;
 const MOST_INT32 = 0x7fff_ffff;
 
 export function emit(message: NetworkDbMessage): Uint8Array {
-  const writer = new ProtobufWriter();
+  const writer = new ProtobufWriter(expectedBytes(message));
   writer.uint(1, KINDS.indexOf(message.kind));
   if (!isEmpty(message)) {
     const start = writer.begin(2);
@@ -102,6 +102,13 @@ export function parse(bytes: Uint8Array): NetworkDbMessage | Malformed {
     default:
       return "networkdb-unknown-type";
   }
+}
+
+/** Of large messages, which would be copied as they grow: with room for tags and lengths. */
+function expectedBytes(message: NetworkDbMessage): number | undefined {
+  if (message.kind === "bulk-sync") return message.payload.length + 256;
+  if (message.kind !== "compound") return undefined;
+  return message.messages.reduce((sum, inner) => sum + inner.length + 12, 16);
 }
 
 /** A message of default values alone has no data field. */

@@ -17,8 +17,13 @@ export type Hex64 = string;
 
 /** Writes fields in the order of the calls, as generated code does in the order of their numbers. */
 export class ProtobufWriter {
-  #bytes = new Uint8Array(INITIAL_BYTES);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** `capacityBytes`: how much is to be expected. */
+  constructor(capacityBytes = INITIAL_BYTES) {
+    this.#bytes = new Uint8Array(capacityBytes);
+  }
 
   /** A varint field; `value` from 0 to 2^53 - 1. Zero is written too: leaving it out is the caller's choice (proto3 does, proto2 does not). */
   uint(field: number, value: number): void {

@@ -80,13 +80,13 @@ function bridges(observation: Observation): Violation[] {
 }
 
 /** Do steps of the scenario take links down, or edit tables? */
-function changesLinks({ scenario }: Observation): boolean {
+function changesLinks({ scenario }: Pick<Observation, "scenario">): boolean {
   return (scenario.steps ?? []).some(
     ({ fault, run }) => fault?.down !== undefined || /\b(ip|bridge|brctl)\b/.test(run ?? ""),
   );
 }
 
-function tunnels({ devices, frames, world }: Observation): Violation[] {
+function tunnels({ devices, frames, world, scenario }: Observation): Violation[] {
   const violations: Violation[] = [];
   const nowNs = world.simulation.nowNs;
   const vxlans = devices.filter(({ driver }) => driver instanceof Vxlan);
@@ -114,6 +114,21 @@ function tunnels({ devices, frames, world }: Observation): Violation[] {
   }
   for (const device of vxlans) {
     const driver = device.driver as Vxlan;
+    for (const frame of last.values()) {
+      const mac = ethernet.source(frame.bytes, 0);
+      const { learning, ageingNs } = driver.settings;
+      if (frame.device !== device || !learning || (ageingNs !== 0 && frame.timeNs + ageingNs <= nowNs)) continue;
+      if (mac === 0 || isGroup(mac) || changesLinks({ scenario }) || driver.fdb.list().some((one) => one.mac === mac))
+        continue;
+      const { place, timeNs, packetId } = frame;
+      violations.push({
+        law: NAME,
+        words: `${formatMac(mac)} came by the tunnel and is not known`,
+        place,
+        timeNs,
+        packetId,
+      });
+    }
     for (const { mac, remotes, state, externallyLearnt } of driver.fdb.list()) {
       if (state !== "reachable" || externallyLearnt || mac === 0) continue;
       const frame = last.get(`${device.place} ${mac}`);

@@ -69,10 +69,15 @@ function givenUpWhole(observation: Observation): Violation[] {
   if (late.length === 0) return [];
   const whole = [...groups(observation, "in").values()].filter((pieces) => faultOf(pieces) === undefined);
   return late.flatMap(({ packetId, place, timeNs }): Violation[] =>
-    whole.some(([first]) => first!.frame.packetId === packetId && first!.frame.place === place)
+    whole.some(([first]) => first!.frame.packetId === packetId && isAt(first!.frame, place))
       ? [{ law: NAME, words: "all fragments came, and the packet was given up", place, timeNs, packetId }]
       : [],
   );
+}
+
+/** Reassembly is a namespace's; some say the device. */
+function isAt({ device }: ObservedFrame, place: string): boolean {
+  return device.place === place || device.namespaceName === place;
 }
 
 /** What is wrong with a packet's fragments. */

@@ -56,6 +56,8 @@ class Prover {
   readonly #world: World;
   readonly #way: string[] = [];
   #rewrites: Rewrite[] = [];
+  /** What ARP would have taught on the way: by device and address. */
+  readonly #learnt = new Map<string, MacAddress>();
   #depth = 0;
 
   constructor(world: World) {
@@ -149,7 +151,10 @@ class Prover {
     probe: Probe,
   ): { readonly device: NetDevice; readonly namespace: NetworkNamespace } | End {
     this.#probe = probe;
-    const mac = here.neighbours.lookup(egress, nextHop) ?? this.#ask(here, egress, nextHop);
+    const mac =
+      this.#learnt.get(`${egress.place} ${nextHop >>> 0}`) ??
+      here.neighbours.lookup(egress, nextHop) ??
+      this.#ask(here, egress, nextHop);
     if (mac === undefined) return lost(`nobody on ${egress.place} has ${formatIpv4(nextHop)}`);
     if (typeof mac !== "number") return mac;
     const { receivers, unknown } = spread(this.#world, this.rules, egress, mac);
@@ -169,6 +174,14 @@ class Prover {
     });
     const macs = new Set([...owners.map((device) => device.address), ...answers]);
     if (macs.size > 1) return { kind: "unknown", why: `several answer for ${formatIpv4(address)}` };
+    // Who is asked learns who asks.
+    const source = this.#probe === undefined ? undefined : this.#probe.source;
+    const asker =
+      source !== undefined && here.routes.addressType(source) === "local"
+        ? source
+        : here.routes.selectAddress(egress, address, "link");
+    if (asker !== undefined)
+      for (const { place } of owners) this.#learnt.set(`${place} ${asker >>> 0}`, egress.address);
     return [...macs][0];
   }
 

@@ -22,7 +22,9 @@ const LAST_MS = 6_000;
 
 export function drawPlan(seed: string, draw: Draw): WorldPlan {
   const nodes = 1 + draw(3);
-  const networks = apart(list(1 + draw(3), (): NetworkPlan => ({ kind: pick(KINDS, draw), subnet: draw(3) })));
+  const networks = apart(
+    list(1 + draw(3), (): NetworkPlan => ({ kind: pick(KINDS, draw), subnet: draw(3), tooLong: draw(5) === 4 })),
+  );
   const containers = list(2 + draw(4), (): ContainerPlan => {
     const first = draw(networks.length);
     const second = draw(4) === 3 ? draw(networks.length) : first;
@@ -31,15 +33,16 @@ export function drawPlan(seed: string, draw: Draw): WorldPlan {
   });
   const bridged = [...networks.keys()].filter((index) => networks[index]!.kind === "bridge");
   const extras = list(draw(3), () => drawExtra(draw, containers, bridged));
-  const traffic = list(2 + draw(8), () => drawTraffic(draw, nodes, containers, extras));
+  const traffic = list(2 + draw(8), () => drawTraffic(draw, nodes, networks, containers, extras));
   const faults = list(draw(4), () => drawFault(draw, nodes));
   return { seed, nodes, networks, containers, extras, traffic, faults };
 }
 
 /** Only overlays may share addresses: a bridge's are the node's own. */
 function apart(networks: readonly NetworkPlan[]): NetworkPlan[] {
-  return networks.map(({ kind, subnet }, index) => ({
+  return networks.map(({ kind, subnet, tooLong }, index) => ({
     kind,
+    ...(tooLong === true && kind !== "bridge" && { tooLong }),
     subnet: kind === "bridge" ? 10 + index : subnet,
   }));
 }
@@ -58,6 +61,7 @@ function drawExtra(draw: Draw, containers: readonly ContainerPlan[], bridged: re
 function drawTraffic(
   draw: Draw,
   nodes: number,
+  networks: readonly NetworkPlan[],
   containers: readonly ContainerPlan[],
   extras: readonly ExtraPlan[],
 ): TrafficPlan {
@@ -79,6 +83,8 @@ function drawTraffic(
     (index) => index !== from && containers[index]!.networks.includes(network),
   );
   const to = peers.length > 0 && draw(6) < 5 ? pick(peers, draw) : draw(containers.length);
+  if (networks[network]!.kind === "learning" && peers.includes(to) && draw(6) === 5)
+    return { kind: "exchange", atMs, from, to, network };
   return { kind, atMs, from, to, network, sizeBytes: pick(SIZES, draw) };
 }
 

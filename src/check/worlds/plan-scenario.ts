@@ -11,6 +11,7 @@ import type {
 import type {
   ContainerPlan,
   ContainerTraffic,
+  ExchangeTraffic,
   ExtraPlan,
   FaultPlan,
   PortTraffic,
@@ -85,12 +86,13 @@ export class PlanReader {
 
   networks(): Record<string, NetworkInput> {
     return Object.fromEntries(
-      this.#plan.networks.map(({ kind, subnet }, index): [string, NetworkInput] => [
+      this.#plan.networks.map(({ kind, subnet, tooLong }, index): [string, NetworkInput] => [
         `net${index}`,
         {
           driver: kind === "bridge" ? "bridge" : "overlay",
           ...(kind === "learning" && { mode: "flood-and-learn" as const }),
           subnet: `10.${20 + subnet}.0.0/24`,
+          ...(tooLong === true && { mtu: 1_500 }),
         },
       ]),
     );
@@ -179,8 +181,24 @@ export class PlanReader {
       const run = `ping -n -c 2 -i 0.3 -W 1 -s ${traffic.sizeBytes} ${this.nodeAddress(traffic.to)}`;
       return [{ at, on: this.node(traffic.from), run }];
     }
+    if (traffic.kind === "exchange") return this.#exchange(traffic, at);
     if ("extra" in traffic) return this.#toNode(traffic, at, serve);
     return this.#toContainer(traffic, at, serve);
+  }
+
+  #exchange({ from, to, network, atMs }: ExchangeTraffic, at: string): StepInput[] {
+    const pair = [from, to].map((index) => index % this.#plan.containers.length);
+    const own = pair.map((index) => this.networksOf(this.container(index)!).indexOf(network));
+    // One exchange a world: several could give two containers the same address.
+    if (this.#plan.traffic.find(({ kind }) => kind === "exchange")?.atMs !== atMs) return [];
+    if (pair[0] === pair[1] || own.includes(-1) || this.#plan.networks[network]?.kind !== "learning") return [];
+    return pair.map((index, which) => {
+      const device = `eth${own[which]}`;
+      const mac = dockerMac(this.address(pair[1 - which]!, network));
+      const announce = `arping -c 1 -U -I ${device} ${this.address(index, network)}`;
+      const run = `ip link set ${device} down; ip link set ${device} address ${mac}; ip link set ${device} up; ${announce}`;
+      return { at, in: this.containerName(index), run };
+    });
   }
 
   #toContainer(traffic: ContainerTraffic, at: string, serve: (container: number, line: string) => void): StepInput[] {
@@ -227,6 +245,12 @@ export class PlanReader {
     const fault = faultInput(kind, this.node(node), all, amount);
     return fault === undefined ? [] : [{ at: `${atMs}ms`, fault, for: `${forMs}ms` }];
   }
+}
+
+/** What Docker gives an interface with this address. */
+function dockerMac(address: string): string {
+  const bytes = address.split(".").map((part) => Number(part).toString(16).padStart(2, "0"));
+  return `02:42:${bytes.join(":")}`;
 }
 
 /** As a scenario's step says it; undefined: with so few nodes there is no such fault. */

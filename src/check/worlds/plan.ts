@@ -10,6 +10,8 @@ export interface NetworkPlan {
   readonly kind: NetworkKind;
   /** Networks with equal numbers have equal addresses. */
   readonly subnet: number;
+  /** Containers send packets as long as the underlay's own, so that the tunnel's do not fit; else 50 bytes less. */
+  readonly tooLong?: boolean;
 }
 
 export interface ContainerPlan {
@@ -52,7 +54,16 @@ export interface PortTraffic {
   readonly extra: number;
 }
 
-export type TrafficPlan = ContainerTraffic | NodeTraffic | PortTraffic;
+/** Two containers of a network exchange their MAC addresses and say so: what was learnt of them is wrong from now on. */
+export interface ExchangeTraffic {
+  readonly kind: "exchange";
+  readonly atMs: number;
+  readonly from: number;
+  readonly to: number;
+  readonly network: number;
+}
+
+export type TrafficPlan = ContainerTraffic | ExchangeTraffic | NodeTraffic | PortTraffic;
 
 export interface FaultPlan {
   readonly kind: "loss" | "delay" | "duplicate" | "reorder" | "corrupt" | "down" | "partition" | "rate";

@@ -127,6 +127,10 @@ class Planner {
     );
   }
 
+  #isOnHost({ task }: TaskView): boolean {
+    return task.networks.some(({ network }) => network?.spec.driver?.name === "host");
+  }
+
   publications(service: Service): Publication[] {
     const { name } = service.spec.annotations;
     const view = this.services.find((each) => each.service.id === service.id);
@@ -159,10 +163,20 @@ class Planner {
     const published = new Set(publications.map(({ port }) => port.publishedPort));
     const inside = new Set(
       this.services.flatMap(({ tasks }) =>
-        tasks.flatMap(({ served }) => served.filter(({ kind }) => kind !== "udp").map(({ port }) => port)),
+        tasks
+          .filter((task) => !this.#isOnHost(task))
+          .flatMap(({ served }) => served.filter(({ kind }) => kind !== "udp").map(({ port }) => port)),
       ),
     );
-    const ports = [...inside].filter((port) => !published.has(port) && !NODE_PORTS.has(port)).slice(0, MOST_PORTS);
+    // A task in its node's own network answers there without publishing anything.
+    const onHosts = new Set(
+      this.services.flatMap(({ tasks }) =>
+        tasks.filter((task) => this.#isOnHost(task)).flatMap(({ served }) => served.map(({ port }) => port)),
+      ),
+    );
+    const ports = [...inside]
+      .filter((port) => !published.has(port) && !onHosts.has(port) && !NODE_PORTS.has(port))
+      .slice(0, MOST_PORTS);
     return ports.flatMap((port) =>
       this.#machines.map(
         (machine): ReachCheck => ({

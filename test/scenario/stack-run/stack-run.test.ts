@@ -75,6 +75,13 @@ services:
     expect(report.checks.byKind.published).toBe(3);
   });
 
+  it("may answer on its node when it is in the node's own network", () => {
+    const text = "services: {web: {image: nginx, networks: [h]}}\nnetworks: {h: {external: true, name: host}}\n";
+    const { report } = run(text);
+    expect(report.checks.failed).toEqual([]);
+    expect(report.holds).toBe(true);
+  });
+
   it(
     "gives the same report for the same seed",
     () => {

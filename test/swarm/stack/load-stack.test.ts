@@ -118,7 +118,7 @@ describe("A hostile stack file costs little", () => {
         expect(error).toBeInstanceOf(StackError);
       }
     },
-    5_000,
+    20_000,
   );
 });
 
