@@ -17,6 +17,7 @@ import {
   serviceSpecShape,
   taskSpecShape,
 } from "../../swarm/api/specs.ts";
+import { formatIpv4 } from "../../wire/address.ts";
 import { type EmulatedMachine, EmulatedSwarm } from "./emulated-swarm.ts";
 import type { FaultPlan, FaultStep } from "./fault-plan.ts";
 
@@ -162,7 +163,7 @@ class FaultRunner {
     const rules = machines.flatMap((machine) =>
       machines
         .filter((other) => isIn(machine) !== isIn(other))
-        .map((other) => [machine, `-s ${addressText(other)} -j DROP`] as const),
+        .map((other) => [machine, `-s ${formatIpv4(other.address)} -j DROP`] as const),
     );
     for (const [machine, rule] of rules) filter(machine, "-I", rule);
     this.#later(forNs, () => {
@@ -332,10 +333,6 @@ function unplug(machine: EmulatedMachine): void {
 function plugIn(machine: EmulatedMachine): void {
   machine.port.setUp(true);
   if (!machine.daemon.hasPower) machine.daemon.restorePower();
-}
-
-function addressText({ address }: EmulatedMachine): string {
-  return [24, 16, 8, 0].map((shift) => (address >>> shift) & 0xff).join(".");
 }
 
 function filter({ namespace }: EmulatedMachine, action: "-I" | "-D", rule: string): void {

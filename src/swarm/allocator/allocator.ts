@@ -3,10 +3,12 @@
  * balancer in each network it has (swarmkit manager/allocator). What cannot be had now is tried again when something was given back, or
  * five minutes later. Facts 1.1 to 1.4.
  */
+
 import type { Clock } from "../../sim/simulation.ts";
 import { SECOND } from "../../sim/time.ts";
 import { Timer } from "../../sim/timer.ts";
 import { parseIpv4 } from "../../wire/address.ts";
+import { sameBytes } from "../../wire/bytes.ts";
 import {
   type Network,
   type NetworkAttachment,
@@ -408,10 +410,6 @@ function isOurs(network: Network): boolean {
 
 function publishesInMesh(service: Service): boolean {
   return (service.spec.endpoint?.ports ?? []).some(({ publishMode }) => publishMode === "ingress");
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 function isAssigned(task: Task): boolean {

@@ -1,5 +1,7 @@
 /** Secrets and configs in the Control service (swarmkit manager/controlapi/secret.go, config.go): one kind as the other but for size and words. */
+
 import type { Random } from "../../sim/random.ts";
+import { sameBytes } from "../../wire/bytes.ts";
 import type { RequestOf, ResponseOf } from "../api/control.ts";
 import { configShape, type Secret, secretShape } from "../api/objects.ts";
 import { type ConfigSpec, configSpecShape, type SecretSpec, secretSpecShape } from "../api/specs.ts";
@@ -144,8 +146,4 @@ export class FileObjects<K extends FileKind> {
     const secret = object as Secret;
     return { ...secret, spec: { ...secret.spec, data: NO_DATA } } as ObjectOf[K];
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, at) => byte === b[at]);
 }

@@ -1,5 +1,7 @@
 /** Tasks as orchestrators make and compare them (swarmkit manager/orchestrator/task.go, slot.go). */
+
 import { type Nanoseconds, SECOND } from "../../sim/time.ts";
+import { sameBytes } from "../../wire/bytes.ts";
 import { type Cluster, type Node, type Service, type Task, taskShape } from "../api/objects.ts";
 import { endpointSpecShape } from "../api/parts.ts";
 import { placementShape, type ServiceSpec, type TaskSpec, taskSpecShape, type UpdateConfig } from "../api/specs.ts";
@@ -86,10 +88,6 @@ function withoutConstraints(spec: TaskSpec): TaskSpec {
 
 function isSame(a: TaskSpec, b: TaskSpec): boolean {
   return a === b || sameBytes(taskSpecShape.emit(a), taskSpecShape.emit(b));
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }
 
 /** A node that nothing is to run on. */
